@@ -1,0 +1,1 @@
+"""The ledger: what happened. Events, the decisions that make them, and the log that keeps them."""

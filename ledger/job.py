@@ -1,0 +1,248 @@
+"""A job: its states, which moves they allow, and how events fold into it.
+
+Invariants: `TRANSITIONS` is the only list of legal moves; `evolve` never refuses, since history already happened; a Job is immutable.
+Units: progress is a fraction 0..1, version counts from 1 within one job, position from 1 across the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NewType
+from uuid import UUID
+
+from ledger import events
+from ledger.events import FailureKind, Json, Message, Recorded
+
+JobId = NewType("JobId", UUID)
+
+
+class State(StrEnum):
+    """Where a job stands. The names are those of the card and of GoGrid's wire format."""
+
+    CREATED = "Created"
+    QUEUED = "Queued"
+    PROCESSING = "Processing"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+TRANSITIONS: Mapping[State | None, Mapping[str, State]] = MappingProxyType(
+    {
+        None: {"job.created": State.CREATED},
+        State.CREATED: {
+            "job.queued": State.QUEUED,
+            "job.started": State.PROCESSING,
+            "job.failed": State.FAILED,
+            "job.canceled": State.CANCELED,
+        },
+        State.QUEUED: {
+            "job.started": State.PROCESSING,
+            "job.failed": State.FAILED,
+            "job.canceled": State.CANCELED,
+        },
+        State.PROCESSING: {
+            "job.succeeded": State.SUCCEEDED,
+            "job.failed": State.FAILED,
+            "job.canceled": State.CANCELED,
+        },
+        # Only while the failure is not final: a final one absorbs, as Succeeded and Canceled do.
+        State.FAILED: {
+            "job.queued": State.QUEUED,
+            "job.started": State.PROCESSING,
+            "job.failed": State.FAILED,
+            "job.canceled": State.CANCELED,
+        },
+        State.SUCCEEDED: {},
+        State.CANCELED: {},
+    }
+)
+
+# Which kinds of failure a state may end in: only what was never queued can be rejected, only what ran has item errors.
+FAILURES: Mapping[State, frozenset[FailureKind]] = MappingProxyType(
+    {
+        State.CREATED: frozenset({FailureKind.REJECTED}),
+        State.QUEUED: frozenset({FailureKind.EXCEPTION}),
+        State.PROCESSING: frozenset({FailureKind.EXCEPTION, FailureKind.ITEM_ERRORS}),
+        State.FAILED: frozenset({FailureKind.EXCEPTION}),
+    }
+)
+
+# Events that keep the state, and the states in which they may happen.
+REMARKS: Mapping[str, frozenset[State]] = MappingProxyType(
+    {
+        "job.progressed": frozenset({State.PROCESSING}),
+        "job.items_reported": frozenset({State.PROCESSING}),
+        "job.noted": frozenset(State),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One entry of the history: a state the job entered.
+
+    `at` is None only for an imported entry whose source gave no time. `source_id` is its number at its source."""
+
+    position: int
+    version: int
+    state: State
+    at: datetime | None
+    recorded_at: datetime
+    actor: str
+    note: str | None = None
+    source_id: str | None = None
+    kind: FailureKind | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the log says of one job up to `version`, the last event at `position`."""
+
+    id: JobId
+    number: int
+    project: str
+    type: str
+    owner: str
+    created_at: datetime
+    updated_at: datetime
+    state: State = State.CREATED
+    version: int = 1
+    position: int = 0
+    command: str | None = None
+    object: str | None = None
+    request_id: str | None = None
+    source_id: str | None = None
+    description: str | None = None
+    detail: Mapping[str, Json] | None = None
+    attempts: int = 0
+    progress: float = 0.0
+    error_count: int = 0
+    messages: tuple[Message, ...] = ()
+    items_total: int | None = None
+    items_succeeded: int = 0
+    items_failed: int = 0
+    kind: FailureKind | None = None
+    final: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    history: tuple[Stay, ...] = ()
+
+    @property
+    def absorbed(self) -> bool:
+        """Whether the job has come to its end: no event but a note can change it any more."""
+        return self.final or self.state in (State.SUCCEEDED, State.CANCELED)
+
+
+def evolve(job: Job | None, recorded: Recorded) -> Job:
+    """Fold one event into a job. Any order of legal events gives one result; nothing is refused."""
+    event = recorded.event
+    if isinstance(event, events.Created):
+        return _created(event, recorded)
+    assert job is not None, f"{recorded.topic} at position {recorded.position} comes before job.created"
+    job = replace(
+        job,
+        version=recorded.version,
+        position=recorded.position,
+        updated_at=recorded.at or job.updated_at,
+        messages=job.messages + event.messages,
+    )
+    match event:
+        case events.Progressed(progress=progress):
+            return replace(job, progress=progress)
+        case events.ItemsReported():
+            return _items_reported(job, event)
+        case events.Noted():
+            return job
+    return _entered(job, recorded, TRANSITIONS[job.state].get(recorded.topic) or _LANDS[recorded.topic])
+
+
+def fold(history: tuple[Recorded, ...] | list[Recorded], job: Job | None = None) -> Job | None:
+    """Fold events of one job, in version order, onto `job` (None: from the start)."""
+    for recorded in history:
+        job = evolve(job, recorded)
+    return job
+
+
+# Where each transition lands, whatever came before: evolve reads this when a log breaks today's TRANSITIONS.
+_LANDS: Mapping[str, State] = {topic: state for moves in TRANSITIONS.values() for topic, state in moves.items()}
+
+
+def _created(event: events.Created, recorded: Recorded) -> Job:
+    assert event.number is not None, "decide gives every job a number"
+    created_at = event.created_at or recorded.at or recorded.recorded_at
+    return Job(
+        id=JobId(recorded.job_id),
+        number=event.number,
+        project=recorded.project,
+        type=event.type,
+        owner=event.owner,
+        created_at=created_at,
+        updated_at=recorded.at or created_at,
+        version=recorded.version,
+        position=recorded.position,
+        command=event.command,
+        object=event.object,
+        request_id=event.request_id,
+        source_id=event.source_id,
+        description=event.description,
+        detail=event.detail,
+        messages=event.messages,
+        history=(_stay(recorded, State.CREATED),),
+    )
+
+
+def _items_reported(job: Job, event: events.ItemsReported) -> Job:
+    done = event.succeeded + event.failed
+    return replace(
+        job,
+        items_total=event.total if event.total is not None else job.items_total,
+        items_succeeded=event.succeeded,
+        items_failed=event.failed,
+        error_count=event.failed if event.error_count is None else event.error_count,
+        progress=min(1.0, done / event.total) if event.total else job.progress,
+    )
+
+
+def _entered(job: Job, recorded: Recorded, state: State) -> Job:
+    event = recorded.event
+    failed = event if isinstance(event, events.Failed) else None
+    final = failed.final if failed else False
+    ended = final or state in (State.SUCCEEDED, State.CANCELED)
+    complete = state is State.SUCCEEDED or (failed is not None and failed.kind is FailureKind.ITEM_ERRORS and final)
+    stay = _stay(recorded, state, failed.kind if failed else None, final)
+    return replace(
+        job,
+        state=state,
+        kind=failed.kind if failed else None,
+        final=final,
+        attempts=job.attempts + (state is State.PROCESSING),
+        progress=1.0 if complete else 0.0 if state is State.PROCESSING else job.progress,
+        error_count=failed.error_count if failed and failed.error_count is not None else job.error_count,
+        started_at=job.started_at or (recorded.at if state is State.PROCESSING else None),
+        ended_at=recorded.at if ended else None,
+        ended_by=recorded.actor if ended else None,
+        history=(*job.history, stay),
+    )
+
+
+def _stay(
+    recorded: Recorded, state: State, kind: FailureKind | None = None, final: bool = False
+) -> Stay:
+    return Stay(
+        position=recorded.position,
+        version=recorded.version,
+        state=state,
+        at=recorded.at,
+        recorded_at=recorded.recorded_at,
+        actor=recorded.actor,
+        note=recorded.note,
+        source_id=recorded.source_id,
+        kind=kind,
+        final=final,
+    )

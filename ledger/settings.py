@@ -1,0 +1,107 @@
+"""Limits and settings: every number that bounds the ledger, with its unit and the reason for it.
+
+Invariants: a limit is a constant here and nowhere else; what an operator may change is a field of `Settings`, read from LEDGER_* variables.
+Units stand last in the names: `_s` seconds, `_bytes`, `_max` a count."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# --- what one event may hold -------------------------------------------------------------------------------------------------------
+WORD_LENGTH_MAX = 512  # characters; names and ids: they are indexed, and a btree entry must stay under 2,704 bytes
+TEXT_LENGTH_MAX = 16_384  # characters; notes and messages: prose, not attachments
+JSON_DEPTH_MAX = 32  # levels; deeper documents are attacks, not details
+MESSAGES_MAX = 100  # messages on one event; a longer list belongs in the job's items
+COUNT_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exactly
+EVENT_BYTES_MAX = 256 * 1024  # bytes of one stored body: thousands of them must fit one batch
+
+# --- what one request may ask ------------------------------------------------------------------------------------------------------
+BODY_BYTES_MAX = 8 * 1024 * 1024  # bytes of one request body, counted on the stream
+BATCH_COMMANDS_MAX = 1_000  # commands in one all-or-nothing request: one commit must stay short, since it holds the head row
+PAGE_LIMIT_DEFAULT = 50  # jobs on a page when the caller names no number
+PAGE_LIMIT_MAX = 1_000  # jobs on a page: bounds the memory of one answer
+FEED_LIMIT_DEFAULT = 100  # events on a page of the feed
+FEED_LIMIT_MAX = 5_000  # events on a page of the feed
+CONNECTIONS_MAX = 1_000  # HTTP connections of one server process: common limits on open files are 1,024
+SHUTDOWN_S = 10.0  # how long a stopping server waits for the requests it is answering
+URL_LENGTH_MAX = 16_384  # bytes of path and query; longer ones are refused before they are parsed
+
+# --- the committer -----------------------------------------------------------------------------------------------------------------
+COMMIT_UNITS_MAX = 512  # writes in one commit: past that the commit is no cheaper per write
+COMMIT_EVENTS_MAX = 5_000  # events in one commit, so that nobody waits long for the head row
+COMMIT_BYTES_MAX = 4 * 1024 * 1024  # bytes of one batch parameter
+COMMIT_WAITING_MAX = 4_096  # writes waiting for a commit in one process; more are refused as busy
+COMMIT_ATTEMPTS_MAX = 8  # times one write is decided anew when other processes keep winning its job
+JOBS_CACHED_MAX = 20_000  # folded jobs kept by one process (about 2 KiB each), so that most appends load nothing
+NUMBERS_AHEAD = 256  # job numbers drawn from the sequence at once; unused ones stay gaps
+RECONNECT_S = 10.0  # how long an append looks for its database before the outcome is called unknown
+RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
+
+# --- import and export ---------------------------------------------------------------------------------------------------------------
+IMPORT_EVENTS_MAX = 3_000  # events in one append: writers beside an import wait no longer than that takes; larger is no faster (measured)
+IMPORT_BYTES_MAX = 2 * 1024 * 1024  # bytes of bodies in one append
+IMPORT_LINE_BYTES_MAX = 1024 * 1024  # bytes of one line of a file: a file without line ends must not fill the memory
+IMPORT_LINES_AHEAD = 100  # lines of an NDJSON table that are looked at for the columns it has
+IMPORT_ATTEMPTS_MAX = 5  # times one job is looked up anew when other writers keep changing it
+CATCH_UP_STILL_S = 30.0  # an import waits for the read models as long as they move, and so much longer: one fold may take that
+IMPORT_JOBS_FOLLOWED_MAX = 5_000  # jobs whose later lines go on without reading their history again
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------------------------------
+STATEMENT_TIMEOUT_S = 30.0  # no question of the API may run longer
+LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row
+POOL_CONNECTIONS_MAX = 10  # read connections of one process
+POOL_WAITING_MAX = 512  # requests that may wait for one; more answer 503
+POOL_ACQUIRE_TIMEOUT_S = 2.0  # how long they wait
+CONNECT_TIMEOUT_S = 10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
+EMBEDDED_START_S = 60.0  # a start may have to replay the log of a crash first
+EMBEDDED_STOP_S = 60.0  # a fast stop writes a checkpoint before it ends
+EMBEDDED_POLL_S = 0.01  # how often a start or stop looks at the server's status file
+EMBEDDED_WATCH_S = 1.0  # how often `serve` looks whether its database still runs, to start it again
+EMBEDDED_LOG_BYTES_MAX = 16 * 1024 * 1024  # of postgres.log; a longer one is set aside once at the next start
+DISK_FREE_BYTES_MIN = 1024**3  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
+SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run against
+
+# --- projections -------------------------------------------------------------------------------------------------------------------
+PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
+REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
+WAKE_PAUSE_S = 0.005  # commits within so long share one wake-up: a NOTIFY is a commit of its own
+FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
+WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process moves
+WAIT_S_MAX = 5.0  # a write waits at most so long for the read models, then answers without them
+RESTART_S_MIN = 0.5  # first pause before a stopped projection tries again
+RESTART_S_MAX = 30.0  # longest pause
+
+# --- questions ---------------------------------------------------------------------------------------------------------------------
+BRANCHES_MAX = 16  # values of one filter that are walked one by one and merged; planning more takes longer than sorting
+COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
+STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
+
+# --- credentials -------------------------------------------------------------------------------------------------------------------
+KEY_CACHE_S = 3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
+KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
+KEY_DAYS_MAX = 3_650  # days until a key expires; for longer, leave the expiry out
+SIGNATURE_WINDOW_S = 600  # a GoGrid signature carries no time: the clock may be off by so much either way
+
+
+class Settings(BaseSettings):
+    """What an operator may set, by LEDGER_* environment variables or the command line."""
+
+    model_config = SettingsConfigDict(env_prefix="LEDGER_", frozen=True)
+
+    database_url: SecretStr | None = Field(default=None, description="A PostgreSQL 15+ to use instead of the embedded one.")
+    data: Path | None = Field(default=None, description="The folder of the embedded database and of the secret.")
+    secret_file: Path | None = Field(default=None, description="Where the secret that protects credentials lies.")
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    commit_waiting_max: int = Field(default=COMMIT_WAITING_MAX, ge=1, description="Writes that may wait for a commit.")
+    pool_connections_max: int = Field(default=POOL_CONNECTIONS_MAX, ge=1, le=100, description="Read connections of one process.")
+    wait_s_max: float = Field(default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models.")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
