@@ -1,0 +1,109 @@
+"""Bulk: many jobs' histories in one call of ledger.append, without the committer.
+
+Invariants: the same function, the same locks and the same checks as any other append; an addition is saved whole or turned away whole, and spares
+the others; events keep the order of the lines that told them. Units: `after` is the version that a job must stand at, 0 when it must not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pydantic_core
+
+from ledger import events, store
+from ledger.codec import Row
+from ledger.imported import Claim, History
+from ledger.store import Connection, TurnedAway
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What is to be appended of a history, behind version `after` of its job."""
+
+    history: History
+    claims: Sequence[Claim]
+    after: int = 0
+
+
+def encode(additions: Sequence[Addition]) -> str:
+    """The one parameter of ledger.append, whose comment describes it. The encoder writes UUIDs and times itself, which is ten times faster."""
+    rows: list[tuple[int, list[Any]]] = []
+    streams: list[list[Any]] = []
+    identities: list[list[Any]] = []
+    for unit, addition in enumerate(additions):
+        job_id, version = addition.history.job_id, addition.after
+        streams.append([unit, job_id, version])
+        for claim in addition.claims:
+            version += 1
+            envelope, event = claim.envelope, claim.event
+            row = [
+                unit,
+                job_id,
+                version,
+                event.TOPIC,
+                claim.event_id,
+                claim.at,
+                claim.state,
+                envelope.project,
+                envelope.credential_id,
+            ]
+            rows.append((claim.line, row))
+            if version == 1 and isinstance(event, events.Created):
+                identities += [
+                    [unit, envelope.project, kind, value, job_id]
+                    for kind, value in store.identities_of(event)
+                ]
+    rows.sort(key=lambda numbered: numbered[0])  # stable: the events of one line stay in order
+    batch = {
+        "events": [row for _, row in rows],
+        "streams": streams,
+        "identities": identities,
+        "keys": [],
+    }
+    return pydantic_core.to_json(batch).decode()
+
+
+async def append(
+    connection: Connection, units: int, batch: str
+) -> tuple[int, list[TurnedAway | None]]:
+    """Save an encoded batch of so many units in one commit: the position it left the log at, and what was turned away, unit by unit."""
+    cursor = await connection.execute(store.SQL["append"], (batch,), prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    position, _, refused = row
+    answers: list[TurnedAway | None] = [None] * units
+    for unit, reason, detail in refused or ():
+        answers[unit] = TurnedAway(reason, detail)
+    return position, answers
+
+
+async def holders(
+    connection: Connection, histories: Iterable[History]
+) -> dict[tuple[str, str, str], UUID]:
+    """Which jobs have the histories' names, by project, kind and value."""
+    found: dict[tuple[str, str, str], UUID] = {}
+    by_project: dict[str, list[tuple[str, str]]] = {}
+    for history in histories:
+        by_project.setdefault(history.project, []).extend(history.names)
+    for project, names in by_project.items():
+        kinds, values = [kind for kind, _ in names], [value for _, value in names]
+        cursor = await connection.execute(
+            store.SQL["holders"], ([project] * len(names), kinds, values), prepare=True
+        )
+        found.update(
+            {(project, kind, value): job_id for kind, value, job_id in await cursor.fetchall()}
+        )
+    return found
+
+
+async def stored(connection: Connection, job_ids: Iterable[UUID]) -> dict[UUID, list[Row]]:
+    """All events of these jobs as they are stored, in version order. Unknown jobs are absent."""
+    found: dict[UUID, list[Row]] = {}
+    ids = list(job_ids)
+    cursor = await connection.execute(store.SQL["streams"], (ids, [0] * len(ids)), prepare=True)
+    for values in await cursor.fetchall():
+        row = Row(*values)
+        found.setdefault(row.originator_id, []).append(row)
+    return found

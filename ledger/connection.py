@@ -1,0 +1,36 @@
+"""Connections to the ledger's database, each in the role it needs.
+
+Invariants: the API speaks as `jobledger_app`, which may add events and read, and nothing else; projections as `jobledger_projector`. Every
+connection has a statement and a lock timeout. Units: seconds."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger import settings
+
+
+class Role(StrEnum):
+    """The database roles that migrations make."""
+
+    APP = "jobledger_app"
+    PROJECTOR = "jobledger_projector"
+
+
+def conninfo(dsn: str, role: Role, *, statement_timeout_s: float = settings.STATEMENT_TIMEOUT_S) -> str:
+    """`dsn` with the role and the timeouts that its session starts in; RESET ROLE comes back to this role, not to the login."""
+    asked = str(conninfo_to_dict(dsn).get("options") or "")
+    options = (
+        f"-c role={role.value} -c statement_timeout={int(statement_timeout_s * 1000)}"
+        f" -c lock_timeout={int(settings.LOCK_TIMEOUT_S * 1000)} -c timezone=UTC -c search_path=ledger,pg_catalog"
+    )
+    return make_conninfo(dsn, options=f"{asked} {options}".strip(), application_name=f"jobledger {role.value}")
+
+
+def restore_loggers() -> None:
+    """Importing eventsourcing.postgres silences psycopg's loggers; an operator wants to hear of lost connections."""
+    for name in ("psycopg", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.NOTSET)

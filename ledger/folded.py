@@ -1,0 +1,48 @@
+"""Folded jobs kept in memory, so that most appends load nothing.
+
+Invariants: a kept job equals the fold of its events up to its version; it may be behind the log when another process appends, which the
+append's version check finds out; after `trim` at most `jobs_max` are kept, the least recently used went first. Nothing is dropped in between,
+so that a batch keeps the jobs it was decided on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from uuid import UUID
+
+from ledger import settings, store
+from ledger.job import Job, fold
+
+
+class FoldedJobs(OrderedDict[UUID, Job]):
+    """Jobs by id, least recently used first."""
+
+    def __init__(self, jobs_max: int = settings.JOBS_CACHED_MAX) -> None:
+        super().__init__()
+        self._jobs_max = jobs_max
+
+    def keep(self, job: Job) -> None:
+        """Remember a job's newest fold."""
+        self[job.id] = job
+        self.move_to_end(job.id)
+
+    def touch(self, job_ids: Iterable[UUID]) -> None:
+        """Mark jobs as in use."""
+        for job_id in job_ids:
+            if job_id in self:
+                self.move_to_end(job_id)
+
+    def trim(self) -> None:
+        """Drop what is beyond the limit."""
+        while len(self) > self._jobs_max:
+            self.popitem(last=False)
+
+    async def refresh(self, connection: store.Connection, job_ids: Iterable[UUID]) -> None:
+        """Bring these jobs up to the log's end in one query: kept ones from their version on, others from the start."""
+        after = {job_id: self[job_id].version if job_id in self else 0 for job_id in job_ids}
+        if not after:
+            return
+        for job_id, history in (await store.streams(connection, after)).items():
+            job = fold(history, self.get(job_id))
+            assert job is not None
+            self.keep(job)

@@ -1,0 +1,208 @@
+"""Append events and read them back.
+
+Invariants: positions are dense from 1; a (job, version) is written once; nothing is updated or deleted; a unit is saved whole or refused whole.
+Units: position counts events across the ledger, version within one job. Errors: psycopg's own, which the committer tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NewType
+from uuid import UUID
+
+import pydantic_core
+from psycopg import AsyncConnection
+
+from ledger import events, sql
+from ledger.codec import Row, decode, encode
+from ledger.commands import Key
+from ledger.events import Envelope, Event, Recorded
+
+SQL = sql.load(__file__)
+
+Position = NewType("Position", int)
+Connection = AsyncConnection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event on its way into the log: all of its envelope but position and time of record."""
+
+    job_id: UUID
+    version: int
+    event_id: UUID
+    event: Event
+    envelope: Envelope
+    state: bytes
+
+    @classmethod
+    def of(cls, job_id: UUID, version: int, event_id: UUID, event: Event, envelope: Envelope) -> Entry:
+        """Encode an event. Raises Invalid when it is too large."""
+        return cls(job_id, version, event_id, event, envelope, encode(event, envelope))
+
+    def recorded(self, position: int, recorded_at: datetime) -> Recorded:
+        """The entry as it stands in the log."""
+        return Recorded(
+            position, self.event_id, self.job_id, self.version, recorded_at, self.envelope, self.event
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is saved whole or not at all: entries in order, the version each job must stand at, and the key that guards them."""
+
+    entries: tuple[Entry, ...]
+    expected: dict[UUID, int]
+    key: Key | None = None
+    outcome: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A unit was saved: its first event stands at `position`, the others behind it."""
+
+    position: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A unit was not saved. `reason` is key, again, stale or taken; see the function ledger.append."""
+
+    reason: str
+    detail: Any
+
+
+Result = Appended | TurnedAway
+
+
+def encode_batch(units: Sequence[Unit]) -> str:
+    """The one parameter of ledger.append. Units are numbered from 0."""
+    rows: list[list[Any]] = []
+    streams: list[list[Any]] = []
+    identities: list[list[Any]] = []
+    keys: list[list[Any]] = []
+    for number, unit in enumerate(units):
+        for entry in unit.entries:
+            envelope = entry.envelope
+            rows.append(
+                [
+                    number,
+                    str(entry.job_id),
+                    entry.version,
+                    entry.event.TOPIC,
+                    str(entry.event_id),
+                    envelope.occurred_at.isoformat() if envelope.occurred_at else None,
+                    entry.state.decode(),
+                    envelope.project,
+                    envelope.credential_id,
+                ]
+            )
+            if isinstance(entry.event, events.Created):
+                identities += [
+                    [number, envelope.project, kind, value, str(entry.job_id)]
+                    for kind, value in identities_of(entry.event)
+                ]
+        streams += [[number, str(job_id), version] for job_id, version in unit.expected.items()]
+        if unit.key is not None:
+            keys.append(
+                [number, unit.key.project, unit.key.key, unit.key.request_hash.hex(), unit.outcome]
+            )
+    batch = {"events": rows, "streams": streams, "identities": identities, "keys": keys}
+    return pydantic_core.to_json(batch).decode()
+
+
+def identities_of(event: events.Created) -> list[tuple[str, str]]:
+    """What names the new job within its project: kinds and values."""
+    named = (("number", event.number), ("request_id", event.request_id), ("source_id", event.source_id))
+    return [(kind, str(value)) for kind, value in named if value is not None]
+
+
+def results(units: Sequence[Unit], head: int, moment: datetime, refused: list[list[Any]] | None) -> list[Result]:
+    """Match the answer of ledger.append with the units, in their order."""
+    turned_away = {number: TurnedAway(reason, detail) for number, reason, detail in refused or ()}
+    answers: list[Result] = []
+    position = head + 1
+    for number, unit in enumerate(units):
+        if number in turned_away:
+            answers.append(turned_away[number])
+        else:
+            answers.append(Appended(position, moment))
+            position += len(unit.entries)
+    return answers
+
+
+async def append(connection: Connection, units: Sequence[Unit]) -> list[Result]:
+    """Save units in one commit: one result each, in order. The connection is in autocommit mode."""
+    cursor = await connection.execute(SQL["append"], (encode_batch(units),), prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    return results(units, *row)
+
+
+async def streams(connection: Connection, after: dict[UUID, int]) -> dict[UUID, list[Recorded]]:
+    """The events of each job behind the version given, in version order. Jobs without any are absent."""
+    found: dict[UUID, list[Recorded]] = {}
+    cursor = await connection.execute(SQL["streams"], (list(after), list(after.values())), prepare=True)
+    for row in await cursor.fetchall():
+        recorded = decode(Row(*row))
+        found.setdefault(recorded.job_id, []).append(recorded)
+    return found
+
+
+async def stream_to(connection: Connection, job_id: UUID, version: int) -> list[Recorded]:
+    """The events of one job up to `version`."""
+    cursor = await connection.execute(SQL["stream_to"], (job_id, version))
+    return [decode(Row(*row)) for row in await cursor.fetchall()]
+
+
+async def read_after(
+    connection: Connection, position: int, limit: int, *, project: str | None = None
+) -> list[Recorded]:
+    """At most `limit` events behind `position`, in order; of one project or of all."""
+    if project is None:
+        cursor = await connection.execute(SQL["read_after"], (position, limit), prepare=True)
+    else:
+        cursor = await connection.execute(
+            SQL["read_project_after"], (project, position, limit), prepare=True
+        )
+    return [decode(Row(*row)) for row in await cursor.fetchall()]
+
+
+async def events_there(connection: Connection, entries: Sequence[Entry]) -> dict[UUID, tuple[int, datetime]]:
+    """Position and time of record of those entries that are in the log, by event id."""
+    ids, versions = [entry.job_id for entry in entries], [entry.version for entry in entries]
+    cursor = await connection.execute(SQL["events_there"], (ids, versions))
+    return {event_id: (position, moment) for event_id, position, moment in await cursor.fetchall()}
+
+
+async def holders(connection: Connection, unit: Unit) -> dict[tuple[str, str], UUID]:
+    """Which of a unit's identities are taken, and by which job."""
+    asked = [
+        (entry.envelope.project, *identity)
+        for entry in unit.entries
+        if isinstance(entry.event, events.Created)
+        for identity in identities_of(entry.event)
+    ]
+    columns = [list(column) for column in zip(*asked, strict=True)]
+    cursor = await connection.execute(SQL["holders"], columns)
+    return {(kind, value): job_id for kind, value, job_id in await cursor.fetchall()}
+
+
+async def key_outcome(connection: Connection, key: Key) -> tuple[bytes, dict[str, Any]] | None:
+    """The request hash and the outcome kept under a key, or None."""
+    row = await (await connection.execute(SQL["key"], (key.project, key.key))).fetchone()
+    return None if row is None else (bytes(row[0]), row[1])
+
+
+async def head(connection: Connection) -> Position:
+    """The position of the last event, 0 for an empty log."""
+    row = await (await connection.execute(SQL["head"])).fetchone()
+    assert row is not None
+    return Position(row[0])
+
+
+async def numbers(connection: Connection, count: int) -> list[int]:
+    """Draw job numbers that nobody else will get."""
+    return [row[0] for row in await (await connection.execute(SQL["numbers"], (count,))).fetchall()]

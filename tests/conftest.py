@@ -1,0 +1,19 @@
+"""Fixtures of every test: asynchronous tests run on asyncio, databases and servers come from tests/fix_*.py."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = [
+    "tests.fix_auth",
+    "tests.fix_command",
+    "tests.fix_embedded",
+    "tests.fix_postgres",
+    "tests.fix_server",
+]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run tests marked `anyio` on asyncio, as the server does."""
+    return "asyncio"

@@ -1,0 +1,59 @@
+"""Databases for tests: one real server a session, one migrated template, one clone of it per test.
+
+Invariants: a test sees no row of another test; nothing is left behind. Under pytest-xdist each worker has a server of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ledger import embedded
+
+TEMPLATE = "ledger_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+    """The server of this session; LEDGER_POSTGRES_BIN names another PostgreSQL than the wheel's."""
+    server = embedded.start(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server
+    finally:
+        server.stop("immediate")  # its data is thrown away
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres: embedded.Server) -> Iterator[psycopg.Connection]:
+    """The superuser's connection, for making and dropping databases."""
+    with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: embedded.Server, postgres_admin: psycopg.Connection) -> str:
+    """The name of a database on which every migration has run, with no rows in it."""
+    from ledger.migrate import migrate
+
+    postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    migrate(postgres.dsn(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """The connection string of a fresh, migrated, empty database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template_database)}
+    clone = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    postgres_admin.execute(clone.format(**identifiers))
+    try:
+        yield postgres.dsn(name)
+    finally:
+        postgres_admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
