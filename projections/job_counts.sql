@@ -1,0 +1,51 @@
+-- name: create
+-- How many jobs there are of each kind in each state. A row may fall to 0 and stay.
+CREATE TABLE {table} (
+  project text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  command text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  jobs bigint NOT NULL,
+  PRIMARY KEY (project, type, command, state)
+)
+
+-- name: fold
+-- Move each job that changed its state behind one position up to another from its old count to its new, and answer how many events it took.
+WITH stored AS MATERIALIZED (
+  SELECT s.originator_id AS job_id, s.originator_version AS version, s.topic,
+         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled') AS moves,
+         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
+                     'job.succeeded', 'job.failed', 'job.canceled')
+           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT ledger.body(s.state) ? 'class_version' AS known
+  FROM ledger.stored_events s
+  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
+), moved AS (
+  SELECT job_id, min(version) AS first, (array_agg(topic ORDER BY version DESC))[1] AS topic
+  FROM stored WHERE moves GROUP BY job_id
+), crossed AS (
+  -- Where a job stood before is looked up in the log, so that this read model needs no other.
+  SELECT m.job_id, m.topic AS entered, before.topic AS left
+  FROM moved m
+  LEFT JOIN LATERAL (
+    SELECT e.topic FROM ledger.stored_events e
+    WHERE e.originator_id = m.job_id AND e.originator_version < m.first
+      AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
+    ORDER BY e.originator_version DESC LIMIT 1
+  ) before ON m.first > 1
+), delta AS (
+  SELECT c.project, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command,
+         CASE n.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
+         END AS state,
+         sum(n.jobs) AS jobs
+  FROM crossed x
+  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1
+  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+  CROSS JOIN LATERAL (VALUES (x.entered, 1), (x.left, -1)) n (topic, jobs)
+  WHERE n.topic IS NOT NULL
+  GROUP BY 1, 2, 3, 4 HAVING sum(n.jobs) <> 0
+), counted AS (
+  INSERT INTO {table} AS t (project, type, command, state, jobs) SELECT project, type, command, state, jobs FROM delta
+  ON CONFLICT (project, type, command, state) DO UPDATE SET jobs = t.jobs + excluded.jobs
+)
+SELECT count(*) FILTER (WHERE known) FROM stored

@@ -1,0 +1,10 @@
+"""job_states: the history of every job, one row for each stay in a state."""
+
+from __future__ import annotations
+
+from ledger import sql
+from projections.projection import Projection
+
+VERSION = 1
+
+JOB_STATES = Projection("job_states", VERSION, ("job_id", "version"), sql.load(__file__))

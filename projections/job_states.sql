@@ -1,0 +1,56 @@
+-- name: create
+-- History: one row for each stay of a job in a state, from the event that began it to the event that ended it.
+CREATE TABLE {table} (
+  job_id uuid NOT NULL,
+  version bigint NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" CHECK (kind IN ('rejected', 'exception', 'item_errors')),
+  final boolean NOT NULL,
+  at timestamptz,
+  recorded_at timestamptz NOT NULL,
+  actor text NOT NULL,
+  note text,
+  source_id text,
+  left_position bigint,
+  left_at timestamptz,
+  PRIMARY KEY (job_id, version)
+)
+
+-- name: index
+-- Finds the stay that a job's next one closes; in step with the table, since the fold itself needs it.
+CREATE INDEX ON {table} (job_id) WHERE left_position IS NULL
+
+-- name: fold
+-- Add the stays that events behind one position up to another began, close those before them, and answer how many events it took.
+WITH stored AS MATERIALIZED (
+  SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.project, s.recorded_at,
+         coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
+         b.body ->> 'actor' AS actor, b.body ->> 'note' AS note, b.body ->> 'source_id' AS source_id,
+         CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
+         END AS state,
+         CASE WHEN s.topic = 'job.failed' THEN coalesce(b.body -> 'event' ->> 'kind', 'exception') END AS kind,
+         s.topic = 'job.failed' AND coalesce((b.body -> 'event' ->> 'final')::boolean, true) AS final,
+         -- What was written in a shape that this fold does not know is not counted, and the count tells.
+         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
+                     'job.succeeded', 'job.failed', 'job.canceled')
+           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
+  FROM ledger.stored_events s
+  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
+), entered AS (
+  SELECT *, lead(position) OVER later AS left_position, lead(at) OVER later AS left_at,
+         row_number() OVER later = 1 AS first
+  FROM stored WHERE state IS NOT NULL WINDOW later AS (PARTITION BY job_id ORDER BY version)
+), closed AS (
+  UPDATE {table} t SET left_position = e.position, left_at = e.at
+  FROM entered e WHERE e.first AND e.version > 1 AND t.job_id = e.job_id AND t.left_position IS NULL
+), born AS (
+  INSERT INTO {table} (job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
+                       left_position, left_at)
+  SELECT job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id, left_position, left_at
+  FROM entered
+)
+SELECT count(*) FILTER (WHERE known) FROM stored

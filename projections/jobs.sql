@@ -1,0 +1,145 @@
+-- name: create
+-- Current state: one row a job. The view projections.jobs shows the live version; indexes come later, see `index`.
+CREATE TABLE {table} (
+  id uuid PRIMARY KEY,
+  project text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  command text COLLATE "C",
+  object text COLLATE "C",
+  owner text COLLATE "C" NOT NULL,
+  request_id text COLLATE "C",
+  source_id text COLLATE "C",
+  description text,
+  detail json,
+  state text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" CHECK (kind IN ('rejected', 'exception', 'item_errors')),
+  final boolean NOT NULL,
+  version bigint NOT NULL,
+  position bigint NOT NULL,
+  attempts integer NOT NULL,
+  progress float8 NOT NULL CHECK (progress BETWEEN 0 AND 1),
+  error_count bigint NOT NULL,
+  messages jsonb NOT NULL,
+  items_total bigint,
+  items_succeeded bigint NOT NULL,
+  items_failed bigint NOT NULL,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
+  started_at timestamptz,
+  ended_at timestamptz,
+  ended_by text
+)
+
+-- name: index
+-- What serves the questions of FILTERS and SORTS. The names are PostgreSQL's own: jobs_v1_project_state_created_at_number_idx and so on.
+CREATE UNIQUE INDEX ON {table} (project, number);
+CREATE INDEX ON {table} (project, created_at, number);
+CREATE INDEX ON {table} (project, updated_at, number);
+CREATE INDEX ON {table} (project, state, created_at, number);
+CREATE INDEX ON {table} (project, type, created_at, number);
+CREATE INDEX ON {table} (project, command, created_at, number) WHERE command IS NOT NULL;
+CREATE INDEX ON {table} (project, owner, created_at, number);
+CREATE INDEX ON {table} (project, object, created_at, number) WHERE object IS NOT NULL;
+CREATE INDEX ON {table} (project, request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX ON {table} (project, source_id) WHERE source_id IS NOT NULL
+
+-- name: fold
+-- Fold the events behind one position up to another into the rows, and answer how many it took. What ledger.job.evolve says, in SQL.
+WITH stored AS (
+  SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.topic, s.project,
+         coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
+         s.recorded_at, b.body ->> 'actor' AS actor, b.body -> 'event' AS event,
+         CASE WHEN b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json -> 'event' -> 'detail' END AS detail,
+         -- What was written in a shape that this fold does not know is not counted, and the count tells.
+         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
+                     'job.succeeded', 'job.failed', 'job.canceled')
+           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
+  FROM ledger.stored_events s
+  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
+), event AS MATERIALIZED (
+  -- What each event sets; null where it leaves things as they are.
+  SELECT s.*, failed.kind, failed.final,
+         CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                    WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
+         END AS state,
+         CASE topic WHEN 'job.created' THEN 0.0 WHEN 'job.started' THEN 0.0 WHEN 'job.succeeded' THEN 1.0
+                    WHEN 'job.failed' THEN CASE WHEN failed.kind = 'item_errors' AND failed.final THEN 1.0 END
+                    WHEN 'job.progressed' THEN (event ->> 'progress')::float8
+                    WHEN 'job.items_reported' THEN CASE WHEN items.total > 0 THEN least(1.0, (items.succeeded + items.failed)::float8 / items.total) END
+         END AS progress,
+         CASE topic WHEN 'job.created' THEN 0 WHEN 'job.failed' THEN (event ->> 'error_count')::bigint
+                    WHEN 'job.items_reported' THEN coalesce((event ->> 'error_count')::bigint, items.failed)
+         END AS error_count,
+         items.total AS items_total, items.succeeded AS items_succeeded, items.failed AS items_failed
+  FROM stored s
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN topic = 'job.failed' THEN coalesce(event ->> 'kind', 'exception') END AS kind,
+           topic = 'job.failed' AND coalesce((event ->> 'final')::boolean, true) AS final
+  ) failed
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN topic = 'job.items_reported' THEN (event ->> 'total')::bigint END AS total,
+           CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'succeeded')::bigint, 0) END AS succeeded,
+           CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'failed')::bigint, 0) END AS failed
+  ) items
+), change AS (
+  -- What the events of a job set together: the last one that sets a thing has its way.
+  SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version, max(version) AS version, max(position) AS position,
+         (array_agg(at ORDER BY version DESC) FILTER (WHERE at IS NOT NULL))[1] AS updated_at,
+         (array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing'))[1] AS started_at,
+         count(*) FILTER (WHERE state = 'Processing') AS attempts,
+         (array_agg(state ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS state,
+         (array_agg(kind ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS kind,
+         (array_agg(final ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS final,
+         (array_agg(at ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS entered_at,
+         (array_agg(actor ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS entered_by,
+         (array_agg(progress ORDER BY version DESC) FILTER (WHERE progress IS NOT NULL))[1] AS progress,
+         (array_agg(error_count ORDER BY version DESC) FILTER (WHERE error_count IS NOT NULL))[1] AS error_count,
+         (array_agg(items_total ORDER BY version DESC) FILTER (WHERE items_total IS NOT NULL))[1] AS items_total,
+         (array_agg(items_succeeded ORDER BY version DESC) FILTER (WHERE items_succeeded IS NOT NULL))[1] AS items_succeeded,
+         (array_agg(items_failed ORDER BY version DESC) FILTER (WHERE items_failed IS NOT NULL))[1] AS items_failed
+  FROM event GROUP BY job_id
+), said AS (
+  SELECT e.job_id, jsonb_agg(m.message ORDER BY e.version, m.nth) AS messages
+  FROM event e CROSS JOIN LATERAL jsonb_array_elements(e.event -> 'messages') WITH ORDINALITY m (message, nth)
+  GROUP BY e.job_id
+), folded AS (
+  SELECT c.*, coalesce(said.messages, '[]') AS messages, c.final OR c.state IN ('Succeeded', 'Canceled') AS ended
+  FROM change c LEFT JOIN said USING (job_id)
+), born AS (
+  INSERT INTO {table}
+  SELECT e.job_id, e.project, (e.event ->> 'number')::bigint, e.event ->> 'type', e.event ->> 'command', e.event ->> 'object',
+         e.event ->> 'owner', e.event ->> 'request_id', e.event ->> 'source_id', e.event ->> 'description', e.detail,
+         f.state, f.kind, f.final, f.version, f.position, f.attempts, f.progress, f.error_count, f.messages,
+         f.items_total, f.items_succeeded, f.items_failed, created.at, coalesce(f.updated_at, created.at), f.started_at,
+         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END
+  FROM event e
+  JOIN folded f ON f.job_id = e.job_id
+  CROSS JOIN LATERAL (SELECT coalesce((e.event ->> 'created_at')::timestamptz, e.at, e.recorded_at) AS at) created
+  WHERE e.version = 1
+  RETURNING id
+), grown AS (
+  UPDATE {table} j
+  SET state = coalesce(f.state, j.state),
+      kind = CASE WHEN f.state IS NULL THEN j.kind ELSE f.kind END,
+      final = coalesce(f.final, j.final),
+      version = f.version,
+      position = f.position,
+      attempts = j.attempts + f.attempts,
+      progress = coalesce(f.progress, j.progress),
+      error_count = coalesce(f.error_count, j.error_count),
+      messages = j.messages || f.messages,
+      items_total = coalesce(f.items_total, j.items_total),
+      items_succeeded = coalesce(f.items_succeeded, j.items_succeeded),
+      items_failed = coalesce(f.items_failed, j.items_failed),
+      updated_at = coalesce(f.updated_at, j.updated_at),
+      started_at = coalesce(j.started_at, f.started_at),
+      ended_at = CASE WHEN f.state IS NULL THEN j.ended_at WHEN f.ended THEN f.entered_at END,
+      ended_by = CASE WHEN f.state IS NULL THEN j.ended_by WHEN f.ended THEN f.entered_by END
+  FROM folded f
+  WHERE j.id = f.job_id AND j.version = f.first_version - 1
+  RETURNING j.id
+)
+-- Events of a job that is neither new nor at the version before them are not taken.
+SELECT coalesce(sum(events), 0)::bigint FROM change WHERE job_id IN (SELECT id FROM born UNION ALL SELECT id FROM grown)

@@ -1,0 +1,118 @@
+"""Positions: how far each read model is, and waiting until they are far enough.
+
+Invariants: a waiter is told when every projection has reached its position, or that time is up; nobody polls per request: one look serves
+all who wait. Units: positions and lags count events, timeouts are seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from ledger import settings
+from projections import PROJECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far one projection is. `error` says why it stands at the event behind `position`, None while it follows."""
+
+    name: str
+    position: int
+    lag: int
+    error: str | None = None
+
+
+async def positions(connection: AsyncConnection[tuple[Any, ...]]) -> dict[str, Reached]:
+    """How far every projection is; one that was never built is at 0."""
+    cursor = await connection.execute(
+        "SELECT h.position, r.name, r.position, r.error, r.stopped_at FROM ledger.head h LEFT JOIN projections.reached r ON true"
+    )
+    found = {
+        name: (head, position, error, at)
+        for head, name, position, error, at in await cursor.fetchall()
+    }
+    head = next(iter(found.values()))[0]
+    told = {}
+    for projection in PROJECTIONS:
+        _, position, error, stopped_at = found.get(projection.name, (head, 0, None, None))
+        reason = None if error is None else f"event {stopped_at}: {error}"
+        told[projection.name] = Reached(projection.name, position, max(0, head - position), reason)
+    return told
+
+
+class Waiter:
+    """Lets many callers wait for positions. Fed by the runner of this process, and by looking while somebody waits in vain."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]) -> None:
+        self._pool = pool
+        self._reached = {projection.name: 0 for projection in PROJECTIONS}
+        self._least = 0
+        self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
+        self._order = count()
+        self._somebody = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._look(), name="waiter")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def progressed(self, name: str, position: int) -> None:
+        """A projection has reached a position. On the event loop only."""
+        if position > self._reached.get(name, 0):
+            self._reached[name] = position
+            self._tell()
+
+    async def reached(self, position: int, timeout_s: float) -> bool:
+        """Wait until every projection has reached `position`; False when it took longer than `timeout_s`."""
+        if position <= self._least:
+            return True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (position, next(self._order), future))
+        self._somebody.set()
+        timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def _tell(self) -> None:
+        self._least = min(self._reached.values())
+        while self._waiting and self._waiting[0][0] <= self._least:
+            _, _, future = heapq.heappop(self._waiting)
+            if not future.done():
+                future.set_result(True)
+
+    async def _look(self) -> None:
+        """While somebody waits longer than a moment, see what other processes have folded."""
+        while True:
+            await self._somebody.wait()
+            await asyncio.sleep(settings.WAIT_POLL_S)
+            while self._waiting and self._waiting[0][2].done():
+                heapq.heappop(self._waiting)
+            if not self._waiting:
+                self._somebody.clear()
+                continue
+            with contextlib.suppress(psycopg.Error, PoolTimeout, TooManyRequests):
+                async with self._pool.connection() as connection:
+                    for name, one in (await positions(connection)).items():
+                        self._reached[name] = max(self._reached[name], one.position)
+                self._tell()
+
+
+def _give_up(future: asyncio.Future[bool]) -> None:
+    if not future.done():
+        future.set_result(False)

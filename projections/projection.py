@@ -1,0 +1,33 @@
+"""A projection: a read model that SQL folds from the log.
+
+Invariants: its rows follow from the log alone, so they can be thrown away; folding (from, to] and moving its position is one transaction;
+another fold is another VERSION, built beside the old one. `queries` has `create`, `fold`, and `index` for what is made after a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import LiteralString
+
+from psycopg.sql import SQL, Composed, Identifier
+
+SCHEMA = "projections"
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One row of PROJECTIONS. `name` is the view that readers ask, `key` the columns that name a row."""
+
+    name: str
+    version: int
+    key: tuple[str, ...]
+    queries: Mapping[str, LiteralString]
+
+    @property
+    def table(self) -> str:
+        """The table of this version when it is built for the first time."""
+        return f"{self.name}_v{self.version}"
+
+    def statement(self, query: str, table: str) -> Composed:
+        """One of its queries on one of its tables. `fold` takes %(from)s and %(to)s and answers how many events it took."""
+        return SQL(self.queries[query]).format(table=Identifier(SCHEMA, table))

@@ -1,0 +1,125 @@
+"""Answers: what the read models and the log say to a question.
+
+Invariants: an answer is of one moment, and each of its jobs equals the fold of its log at the answer's position, even while one read model is
+behind another; nothing of another project is in it. The connection is in autocommit mode, in UTC. Errors: Invalid; Busy before the first build; psycopg's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from ledger import settings, sql, store
+from ledger.codec import Row, decode
+from ledger.errors import Busy, Invalid
+from ledger.job import Job, fold
+from ledger.store import Connection
+from projections import row, statement
+from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
+
+SQL = sql.load(__file__)
+
+# Of a row of jobs: what follows the columns of the job itself.
+_POSITION, _STATES_POSITION, _TOTAL = -3, -2, -1
+
+
+async def find(connection: Connection, query: Query) -> Page:
+    """One page of the jobs that a question is about."""
+    text, values = statement.page(query)
+    rows = await _rows(connection, text, values)
+    found = [one for one in rows if one[0] is not None]
+    jobs = await _jobs(connection, found[: query.limit])
+    after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
+    return Page(jobs, after, rows[0][_TOTAL], rows[0][_POSITION])
+
+
+async def named(connection: Connection, asked: Named) -> tuple[Job, ...]:
+    """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
+    column, names = _names(asked)
+    values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
+    rows = await _rows(connection, statement.called(column), values)
+    found = [one for one in rows if one[0] is not None]
+    if len(found) > settings.PAGE_LIMIT_MAX:
+        raise Invalid(
+            f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
+            field=column,
+        )
+    return await _jobs(connection, found)
+
+
+def _names(asked: Named) -> tuple[statement.Name, list[Any]]:
+    """What is asked for, once each; what no job can be called is left out."""
+    if asked.ids:
+        return "id", list(dict.fromkeys(asked.ids))
+    if asked.numbers:
+        return "number", [
+            one for one in dict.fromkeys(asked.numbers) if 0 < one <= settings.COUNT_MAX
+        ]
+    return "object", [one for one in dict.fromkeys(asked.objects) if _storable(one)]
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and text.encode(errors="replace").decode() == text
+
+
+async def tally(connection: Connection, asked: Tally) -> Counts:
+    """The counters of a project."""
+    rows = await _rows(connection, statement.tally(), {"project": asked.project})
+    counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
+    return Counts(counts, rows[0][0])
+
+
+async def feed(connection: Connection, asked: Feed) -> Events:
+    """The log behind a position: of a project, or of one job of it."""
+    if asked.job_id is None:
+        recorded = await store.read_after(
+            connection, asked.after, asked.limit, project=asked.project
+        )
+    else:
+        values = {
+            "job_id": asked.job_id,
+            "project": asked.project,
+            "after": asked.after,
+            "limit": asked.limit,
+        }
+        cursor = await connection.execute(SQL["events_of_job"], values, prepare=True)
+        recorded = [decode(Row(*one)) for one in await cursor.fetchall()]
+    return Events(tuple(recorded), recorded[-1].position if recorded else asked.after)
+
+
+async def _rows(
+    connection: Connection, text: bytes, values: statement.Parameters
+) -> list[tuple[Any, ...]]:
+    # Binary results: times and ids need no parsing.
+    async with connection.cursor(binary=True) as cursor:
+        try:
+            await cursor.execute(text, values, prepare=True)
+        except psycopg.errors.UndefinedTable as error:
+            raise Busy("The read models are being made for the first time.") from error
+        return await cursor.fetchall()
+
+
+async def _jobs(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[Job, ...]:
+    """Rows as jobs. A job that changed behind the position of its history's read model is folded from the log instead."""
+    jobs = [row.job(one) for one in rows]
+    late = {
+        job.id: job.version
+        for job, one in zip(jobs, rows, strict=True)
+        if job.position > one[_STATES_POSITION]
+    }
+    if late:
+        folded = await _folded(connection, late)
+        jobs = [folded.get(job.id, job) for job in jobs]
+    return tuple(jobs)
+
+
+async def _folded(connection: Connection, versions: dict[Any, int]) -> dict[Any, Job]:
+    """Jobs as they were at these versions. The log does not change, so it does not matter that it is read a moment later."""
+    streams = await store.streams(connection, dict.fromkeys(versions, 0))
+    folded = {}
+    for job_id, recorded in streams.items():
+        job = fold([one for one in recorded if one.version <= versions[job_id]])
+        assert job is not None
+        folded[job_id] = job
+    return folded

@@ -1,0 +1,60 @@
+"""A row of the read models, as the job that it stands for.
+
+Invariants: `job(row)` equals the fold of the job's log up to the row's version; columns come in the order of `columns` in statement.sql; the
+session's time zone is UTC. Nothing is validated again: what the ledger wrote, it wrote from checked events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import pydantic_core
+from pydantic import TypeAdapter
+
+from ledger.events import FailureKind, Message
+from ledger.job import Job, State, Stay
+
+# An enum's own look-up by value costs more than all the rest of a stay.
+_STATES: Final[Mapping[str, State]] = MappingProxyType({state.value: state for state in State})
+_KINDS: Final[Mapping[str | None, FailureKind | None]] = MappingProxyType(
+    {None: None, **{kind.value: kind for kind in FailureKind}}
+)
+COLUMNS: Final = 29
+_MESSAGES: Final = TypeAdapter(tuple[Message, ...])
+
+
+def job(row: tuple[Any, ...]) -> Job:
+    """The job, with its history. More columns than the job's own may follow."""
+    (
+        job_id, number, project, kind_of_job, owner, created_at, updated_at, state, version, position,
+        command, object_name, request_id, source_id, description, detail, attempts, progress,
+        error_count, messages, items_total, items_succeeded, items_failed, kind, final,
+        started_at, ended_at, ended_by, stays,
+    ) = row[:COLUMNS]  # fmt: skip
+    return Job(
+        job_id, number, project, kind_of_job, owner, created_at, updated_at, _STATES[state], version, position,
+        command, object_name, request_id, source_id, description,
+        None if detail is None else pydantic_core.from_json(detail),
+        attempts, progress, error_count,
+        () if messages == "[]" else _MESSAGES.validate_json(messages),
+        items_total, items_succeeded, items_failed, _KINDS[kind], final,
+        started_at, ended_at, ended_by,
+        () if stays is None else history(stays),
+    )  # fmt: skip
+
+
+def history(text: str) -> tuple[Stay, ...]:
+    """The stays of a job, from the JSON that PostgreSQL made of them."""
+    moment = datetime.fromisoformat
+    return tuple(
+        [
+            Stay(
+                position, version, _STATES[state], None if at is None else moment(at), moment(recorded_at),
+                actor, note, source_id, _KINDS[kind], final,
+            )
+            for position, version, state, at, recorded_at, actor, note, source_id, kind, final
+            in pydantic_core.from_json(text)
+        ]
+    )  # fmt: skip

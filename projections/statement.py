@@ -1,0 +1,272 @@
+"""Statements: a question about jobs, as one SQL statement with its parameters.
+
+Invariants: the one place that composes SQL; only names of FILTERS and SORTS become text, every value is a parameter; each order ends in the
+job's number, so that pages are disjoint; the text depends on the question's shape alone and is kept. Errors: Invalid for a bad cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+from psycopg.sql import SQL, Composable, Identifier, Placeholder
+
+from ledger import settings, sql
+from ledger.errors import Invalid
+from ledger.job import Job
+from projections.filters import FILTERS, SORTS, Condition, Sort, Value
+from projections.question import After, Offset, Query
+
+# The comment that introduces a query is for people: it would only make the statements longer.
+TEXTS: Final = MappingProxyType(
+    {name: SQL(text.partition("\n")[2].strip()) for name, text in sql.load(__file__).items()}
+)
+Parameters: TypeAlias = dict[str, Any]
+Name: TypeAlias = Literal["id", "number", "object"]
+
+_NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
+# What the counters are kept by.
+_COUNTED: Final = frozenset({"state", "type", "command"})
+# Columns that stand before created_at in an index of their own.
+_LEADING: Final = frozenset(
+    row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
+)
+_OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition, less its values: they are the parameters c0, or c0_0, c0_1 and so on for one at a time. `many`: any may match."""
+
+    nth: int
+    operator: str
+    column: str
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One column of an order. `nth`: which of the cursor's values is the column's; None: it follows from the cursor's number."""
+
+    column: str
+    descending: bool
+    nth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All of a question that the text of its statement depends on. `split`: the clause that is asked one value at a time, and how many."""
+
+    clauses: tuple[Clause, ...]
+    order: tuple[Place, ...]
+    window: Literal["start", "offset", "after"]
+    total: bool
+    split: tuple[int, int] | None = None
+
+
+def page(query: Query) -> tuple[bytes, Parameters]:
+    """The statement for one job more than a page, so that the answer tells whether there is a next one."""
+    values: Parameters = {
+        "project": query.project,
+        "limit": query.limit + 1,
+        "exactly": settings.COUNT_EXACTLY_MAX,
+    }
+    clauses = tuple(_clauses(query.conditions, values))
+    order = places(query.sort)
+    window: Literal["start", "offset", "after"] = "start"
+    match query.window:
+        case After() as after:
+            window = "after"
+            values |= _behind(after, query.sort)
+        case Offset(rows=rows) if rows > 0:
+            window = "offset"
+            values["offset"] = min(rows, _OFFSET_MAX)
+    values["upto"] = values["limit"] + values.get("offset", 0)
+    split = _split(clauses, order, values)
+    return _page(Shape(clauses, order, window, query.total, split)), values
+
+
+def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
+    """The whole order that sort keys mean: without repeats, and with what orders equals."""
+    order: dict[str, Place] = {}
+    descending, then = False, None
+    for nth, one in enumerate(sort):
+        descending, then = one.descending, SORTS[one.column].then
+        order.setdefault(SORTS[one.column].column, Place(SORTS[one.column].column, descending, nth))
+    for column in (then, "number"):
+        if column is not None:
+            order.setdefault(column, Place(column, descending))
+    return tuple(order.values())
+
+
+def after_of(job: Job, sort: tuple[Sort, ...]) -> After:
+    """Where the page behind a job begins."""
+    return After(tuple(_word(getattr(job, SORTS[one.column].column)) for one in sort), job.number)
+
+
+def _word(value: object) -> str:
+    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
+
+
+def _behind(after: After, sort: tuple[Sort, ...]) -> Parameters:
+    """The cursor's values as parameters k0, k1, ... They come from outside: a cursor is not signed."""
+    if len(after.values) != len(sort):
+        raise Invalid("The cursor belongs to a list in another order.", field="cursor")
+    values: Parameters = {"after": after.number}
+    for nth, (one, word) in enumerate(zip(sort, after.values, strict=True)):
+        try:
+            values[f"k{nth}"] = SORTS[one.column].parse(word or "")
+        except ValueError as error:
+            raise Invalid(
+                f"The cursor is not one that this ledger gave out: {error}", field="cursor"
+            ) from error
+    return values
+
+
+def _clauses(conditions: Iterable[Condition], values: Parameters) -> Iterable[Clause]:
+    nth = 0
+    for condition in conditions:
+        asked = tuple(dict.fromkeys(condition.values))
+        column, operator = condition.filter.column, condition.filter.operator
+        # A bound that is given twice holds twice.
+        groups: Iterable[tuple[Value, ...]] = (
+            (asked,) if operator == "in" else ((value,) for value in asked)
+        )
+        for group in groups:
+            many = len(group) != 1
+            values[f"c{nth}"] = list(group) if many else group[0]
+            yield Clause(nth, operator, column, many)
+            nth += 1
+
+
+def _split(
+    clauses: tuple[Clause, ...], order: tuple[Place, ...], values: Parameters
+) -> tuple[int, int] | None:
+    """Which clause to ask one value at a time: each value's own index range is in order already, and merging a few is cheap."""
+    if order[0].column != "created_at":
+        return None
+    for clause in clauses:
+        asked = values[f"c{clause.nth}"]
+        if clause.many and clause.column in _LEADING and 0 < len(asked) <= settings.BRANCHES_MAX:
+            values |= {f"c{clause.nth}_{i}": value for i, value in enumerate(asked)}
+            return clause.nth, len(asked)
+    return None
+
+
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def _page(shape: Shape) -> bytes:
+    order = _order_by(shape.order)
+    behind = [_behind_in(shape.order)] if shape.window == "after" else []
+    keys = SQL(", ").join(Identifier(place.column) for place in shape.order)
+    columns = keys if shape.window == "offset" else SQL("*")
+    matching = _matching(shape, columns, behind)
+    window = TEXTS["walk" if shape.window == "offset" else "straight"].format(
+        keys=keys, matching=matching, order=order
+    )
+    return _jobs(window, _order_by(shape.order, "j"), _total(shape))
+
+
+def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Composable:
+    if shape.split is None:
+        return TEXTS["matching"].format(
+            columns=columns, conditions=SQL(" AND ").join([*_conditions(shape), *behind])
+        )
+    return SQL(" UNION ALL ").join(
+        TEXTS["branch"].format(
+            columns=columns,
+            conditions=SQL(" AND ").join([*_conditions(shape, nth), *behind]),
+            order=_order_by(shape.order, "j"),
+        )
+        for nth in range(shape.split[1])
+    )
+
+
+@lru_cache(maxsize=len(_NAME_TYPES))
+def called(column: Name) -> bytes:
+    """The statement for the jobs of %(project)s that %(names)s are ids, numbers or objects of: at most %(limit)s."""
+    window = TEXTS["called"].format(type=_NAME_TYPES[column], column=Identifier(column))
+    return _jobs(window, SQL("j.nth, j.number"), SQL("NULL::bigint"))
+
+
+@lru_cache(maxsize=1)
+def tally() -> bytes:
+    """The statement for the counters of %(project)s."""
+    return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
+
+
+def _jobs(window: Composable, order: Composable, total: Composable) -> bytes:
+    return (
+        TEXTS["page"]
+        .format(
+            reached=TEXTS["reached"],
+            columns=TEXTS["columns"],
+            window=window,
+            order=order,
+            total=total,
+        )
+        .as_bytes()
+    )
+
+
+def _total(shape: Shape) -> Composable:
+    if not shape.total:
+        return SQL("NULL::bigint")
+    conditions = SQL(" AND ").join(_conditions(shape))
+    if all(clause.operator == "in" and clause.column in _COUNTED for clause in shape.clauses):
+        return TEXTS["counted"].format(conditions=conditions)
+    return SQL("(SELECT count(*) FROM projections.jobs j WHERE {})").format(conditions)
+
+
+def _conditions(shape: Shape, branch: int | None = None) -> list[Composable]:
+    found: list[Composable] = [SQL("j.project = %(project)s")]
+    for clause in shape.clauses:
+        value = Placeholder(f"c{clause.nth}")
+        column = Identifier("j", clause.column)
+        if branch is not None and shape.split is not None and shape.split[0] == clause.nth:
+            found.append(SQL("{} = {}").format(column, Placeholder(f"c{clause.nth}_{branch}")))
+        elif clause.many:
+            found.append(SQL("{} = ANY({})").format(column, value))
+        else:
+            found.append(SQL("{} {} {}").format(column, _OPERATORS[clause.operator], value))
+    return found
+
+
+_OPERATORS: Final = MappingProxyType({"in": SQL("="), ">=": SQL(">="), "<=": SQL("<=")})
+
+
+def _order_by(order: tuple[Place, ...], table: str = "m") -> Composable:
+    return SQL(", ").join(
+        SQL("{} DESC" if place.descending else "{}").format(Identifier(table, place.column))
+        for place in order
+    )
+
+
+def _behind_in(order: tuple[Place, ...]) -> Composable:
+    """Rows behind the cursor. One comparison of rows when all columns run one way: an index then begins right there."""
+    columns = [Identifier("j", place.column) for place in order]
+    values = [_cursor_value(place) for place in order]
+    signs = [SQL("<" if place.descending else ">") for place in order]
+    if len({place.descending for place in order}) == 1:
+        left, right = SQL(", ").join(columns), SQL(", ").join(values)
+        return SQL("({}) {} ({})").format(left, signs[0], right)
+    alternatives = []
+    for nth in range(len(order)):
+        equal = [SQL("{} = {}").format(columns[i], values[i]) for i in range(nth)]
+        beyond = SQL("{} {} {}").format(columns[nth], signs[nth], values[nth])
+        alternatives.append(SQL("({})").format(SQL(" AND ").join([*equal, beyond])))
+    # The first column alone says where an index may begin.
+    start = SQL("{} {}= {}").format(columns[0], signs[0], values[0])
+    return SQL("{} AND ({})").format(start, SQL(" OR ").join(alternatives))
+
+
+def _cursor_value(place: Place) -> Composable:
+    if place.column == "number":
+        return Placeholder("after")
+    if place.nth is not None:
+        return Placeholder(f"k{place.nth}")
+    return SQL(
+        "(SELECT {} FROM projections.jobs k WHERE k.project = %(project)s AND k.number = %(after)s)"
+    ).format(Identifier("k", place.column))

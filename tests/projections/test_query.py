@@ -1,0 +1,326 @@
+"""What is read equals what the log says: every filter, order and window against the same question asked of folded jobs in Python.
+
+Invariants: all laws run on one ledger per session of this module, which nobody changes; the read models' lag is arranged, not awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg import AsyncConnection, sql
+from uuid_utils.compat import uuid7
+
+from api import cursor
+from ledger import embedded, settings
+from ledger.connection import Role, conninfo
+from ledger.errors import Invalid
+from ledger.job import Job, State
+from ledger.store import Connection
+from projections import query
+from projections.filters import FILTERS, SORTS, Condition, Sort, Value
+from projections.question import After, Feed, Named, Offset, Page, Query, Tally
+from tests.fix_jobs import A, B, Ledger, fold, play
+
+T = TypeVar("T")
+EVERYTHING = 1_000
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A ledger, its jobs, and a way to ask it from tests that are not asynchronous."""
+
+    ledger: Ledger
+    jobs: tuple[Job, ...]
+    runner: asyncio.Runner
+    connection: Connection
+
+    def find(self, asked: Query) -> Page:
+        return self.run(query.find(self.connection, asked))
+
+    def run(self, answer: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await answer
+
+        return self.runner.run(awaited())
+
+    def expected(self, asked: Query) -> tuple[Job, ...]:
+        """The whole list, by its definition."""
+        found = [job for job in self.jobs if job.project == asked.project]
+        found = [job for job in found if all(matches(job, one) for one in asked.conditions)]
+        found.sort(key=lambda job: job.number, reverse=bool(asked.sort) and asked.sort[-1].descending)
+        if asked.sort and (then := SORTS[asked.sort[-1].column].then):
+            found.sort(key=lambda job: getattr(job, then), reverse=asked.sort[-1].descending)
+        for one in reversed(asked.sort):
+            found.sort(key=lambda job: getattr(job, SORTS[one.column].column), reverse=one.descending)
+        return tuple(found)
+
+
+def matches(job: Job, condition: Condition) -> bool:
+    value = getattr(job, condition.filter.column)
+    match condition.filter.operator:
+        case "in":
+            return value in condition.values
+        case ">=":
+            return all(value >= bound for bound in condition.values)
+        case "<=":
+            return all(value <= bound for bound in condition.values)
+
+
+@pytest.fixture(scope="module")
+def asker(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[Asker]:
+    name = sql.Identifier("questions")
+    postgres_admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database))
+    )
+    dsn = postgres.dsn("questions")
+    with asyncio.Runner() as runner:
+        ledger = runner.run(play(dsn))
+        fold(ledger)
+        connection = runner.run(connected(dsn))
+        yield Asker(ledger, tuple(ledger.jobs().values()), runner, connection)
+        runner.run(connection.close())
+    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+async def connected(dsn: str) -> Connection:
+    return await AsyncConnection.connect(conninfo(dsn, Role.APP), autocommit=True)
+
+
+# --- questions -----------------------------------------------------------------------------------
+
+
+def values_of(asker: Asker, name: str) -> st.SearchStrategy[Value]:
+    """Values that some job has, of either project, and some that none has."""
+    row = FILTERS[name]
+    known = sorted({getattr(job, row.column) for job in asker.jobs} - {None})
+    alien = {
+        "state": list(State),
+        "number": [0, 2**63 - 1],
+        "id": [UUID(int=0)],
+        "created_from": [],
+        "created_to": [],
+        "updated_from": [],
+        "updated_to": [],
+    }.get(name, ["nobody", "' OR true --", "%", "\\", "{}", "%(project)s", "\U0010ffff"])
+    return st.sampled_from([*known, *alien])  # type: ignore[list-item]
+
+
+@st.composite
+def conditions(draw: st.DrawFn, asker: Asker, name: str) -> Condition:
+    row = FILTERS[name]
+    values = draw(st.lists(values_of(asker, name), min_size=1, max_size=4 if row.many else 1))
+    return Condition(row, tuple(values))
+
+
+@st.composite
+def queries(draw: st.DrawFn, asker: Asker) -> Query:
+    names = draw(st.lists(st.sampled_from(list(FILTERS)), max_size=3))
+    keys = st.builds(Sort, st.sampled_from(list(SORTS)), st.booleans())
+    return Query(
+        project=draw(st.sampled_from([A, A, B])),
+        conditions=tuple(draw(conditions(asker, name)) for name in names),
+        sort=tuple(draw(st.lists(keys, max_size=3))),
+        limit=EVERYTHING,
+        total=draw(st.booleans()),
+    )
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+
+def test_there_is_something_to_find(asker: Asker) -> None:
+    mine = [job for job in asker.jobs if job.project == A]
+    assert {job.state for job in mine} == set(State)
+    assert len({job.created_at for job in mine}) < len(mine) - 3
+    assert any(job.messages for job in mine)
+    assert any(job.detail for job in mine)
+    assert any(stay.at is None for job in mine for stay in job.history)
+
+
+@given(st.data())
+def test_a_list_is_what_the_log_says(asker: Asker, data: st.DataObject) -> None:
+    asked = data.draw(queries(asker))
+    expected = asker.expected(asked)
+    page = asker.find(asked)
+    assert page.jobs == expected
+    assert page.total == (len(expected) if asked.total else None)
+    assert page.after is None
+    assert page.position == len(asker.ledger.log)
+
+
+@given(st.data())
+def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
+    asked = data.draw(queries(asker))
+    asked = replace(asked, limit=data.draw(st.integers(1, 9)))
+    by_offset = data.draw(st.booleans())
+    found: list[Job] = []
+    while True:
+        page = asker.find(asked)
+        found += page.jobs
+        if page.after is None:
+            break
+        assert len(page.jobs) == asked.limit
+        # What the API hands out as a word comes back as it was.
+        assert cursor.decode(cursor.encode(page.after, asked), asked) == page.after
+        asked = replace(asked, window=Offset(len(found)) if by_offset else page.after)
+    assert tuple(found) == asker.expected(asked)
+
+
+@given(st.data())
+def test_a_page_may_begin_anywhere(asker: Asker, data: st.DataObject) -> None:
+    asked = data.draw(queries(asker))
+    rows = data.draw(st.integers(0, len(asker.jobs) + 2))
+    expected = asker.expected(asked)[rows : rows + 5]
+    assert asker.find(replace(asked, limit=5, window=Offset(rows))).jobs == expected
+
+
+def test_a_page_may_begin_nowhere(asker: Asker) -> None:
+    for rows in (10_000, settings.COUNT_MAX, 10**30):
+        page = asker.find(Query(A, window=Offset(rows), total=True))
+        assert (page.jobs, page.after, page.total) == ((), None, 45)
+    assert asker.find(Query("nobody's", total=True)) == Page((), None, 0, len(asker.ledger.log))
+
+
+def test_times_are_inclusive_at_both_ends(asker: Asker) -> None:
+    for column in ("created", "updated"):
+        row = FILTERS[f"{column}_from"], FILTERS[f"{column}_to"]
+        for job in asker.jobs:
+            moment = getattr(job, row[0].column)
+            asked = Query(job.project, tuple(Condition(one, (moment,)) for one in row))
+            assert job in asker.find(asked).jobs
+
+
+def test_a_value_given_twice_counts_once(asker: Asker) -> None:
+    for name, value in (("state", "Failed"), ("type", "VirtualServer"), ("owner", "bob")):
+        once, twice = ((value,), (value, value))
+        sort = (Sort("created"),)
+        pages = [asker.find(Query(A, (Condition(FILTERS[name], v),), sort)) for v in (once, twice)]
+        assert pages[0] == pages[1]
+        assert pages[0].jobs
+
+
+def test_more_values_than_are_merged(asker: Asker) -> None:
+    types = tuple(f"type {nth}" for nth in range(settings.BRANCHES_MAX)) + ("VirtualServer",)
+    asked = Query(A, (Condition(FILTERS["type"], types),), (Sort("created"),), total=True)
+    page = asker.find(asked)
+    assert page.jobs == asker.expected(asked)
+    assert page.total == len(page.jobs) > 0
+
+
+@given(st.data())
+def test_nothing_of_another_project_is_found(asker: Asker, data: st.DataObject) -> None:
+    asked = replace(data.draw(queries(asker)), project=B, total=True)
+    page = asker.find(asked)
+    assert {job.project for job in page.jobs} <= {B}
+    assert page.total == len(asker.expected(asked))
+    foreign = [job for job in asker.jobs if job.project == A]
+    job = data.draw(st.sampled_from(foreign))
+    for name, value in (("id", job.id), ("number", job.number)):
+        page = asker.find(replace(asked, conditions=(Condition(FILTERS[name], (value,)),)))
+        assert (page.jobs, page.after, page.total) == ((), None, 0)
+    # Nor behind a cursor that names one of its jobs.
+    behind = After((job.state.value,), job.number)
+    page = asker.find(Query(B, sort=(Sort("state"),), window=behind))
+    assert {job.project for job in page.jobs} <= {B}
+
+
+@pytest.mark.parametrize(
+    ("sort", "values"),
+    [
+        ("created", (None,)),
+        ("created", ("",)),
+        ("created", ("2024-05-30T05:13:26",)),
+        ("created", ("' OR true",)),
+        ("created", ()),
+        ("created", ("2024-05-30T05:13:26Z", "x")),
+        ("number", ("1" + "0" * 30,)),
+        ("state", ("Sleeping",)),
+        ("type", ("a\x00b",)),
+        ("type", ("\ud800",)),
+    ],
+)
+def test_a_cursor_that_is_none_of_ours_is_refused(
+    asker: Asker, sort: str, values: tuple[str | None, ...]
+) -> None:
+    with pytest.raises(Invalid, match="cursor") as refused:
+        asker.find(Query(A, sort=(Sort(sort),), window=After(values, 1)))
+    assert refused.value.field == "cursor"
+
+
+# --- jobs by name, counters, the feed ------------------------------------------------------------
+
+
+@given(st.data())
+def test_named_jobs_come_in_the_order_asked(asker: Asker, data: st.DataObject) -> None:
+    project = data.draw(st.sampled_from([A, B]))
+    column = data.draw(st.sampled_from(["id", "number", "object"]))
+    alien: dict[str, list[Any]] = {
+        "id": [UUID(int=0)],
+        "number": [0, -1, 10**30],
+        "object": ["", "a\x00b", "\ud800", "'"],
+    }
+    known = sorted({getattr(job, column) for job in asker.jobs} - {None})
+    names = tuple(data.draw(st.lists(st.sampled_from([*known, *alien[column]]), min_size=1)))
+    expected = [
+        job
+        for name in dict.fromkeys(names)
+        for job in sorted(asker.jobs, key=lambda job: job.number)
+        if getattr(job, column) == name and job.project == project
+    ]
+    found = asker.run(query.named(asker.connection, Named(project, **{f"{column}s": names})))
+    assert found == tuple(expected)
+
+
+def test_nobody_is_named_by_nothing(asker: Asker) -> None:
+    assert asker.run(query.named(asker.connection, Named(A))) == ()
+
+
+def test_names_of_too_many_jobs_are_refused(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = tuple({job.object for job in asker.jobs} - {None})
+    named = len([job for job in asker.jobs if job.project == A and job.object])
+    for most in (named, named - 1):
+        monkeypatch.setattr(settings, "PAGE_LIMIT_MAX", most)
+        if most == named:
+            assert len(asker.run(query.named(asker.connection, Named(A, objects=objects)))) == named
+        else:
+            with pytest.raises(Invalid):
+                asker.run(query.named(asker.connection, Named(A, objects=objects)))
+
+
+@pytest.mark.parametrize("project", [A, B, "nobody's"])
+def test_counters_are_counts(asker: Asker, project: str) -> None:
+    expected: dict[tuple[str, str, str], int] = {}
+    for job in asker.jobs:
+        if job.project == project:
+            kind = (job.type, job.command or "", job.state.value)
+            expected[kind] = expected.get(kind, 0) + 1
+    counts = asker.run(query.tally(asker.connection, Tally(project)))
+    found = [(count.type, count.command or "", count.state, count.jobs) for count in counts.counts]
+    assert found == [(*kind, jobs) for kind, jobs in sorted(expected.items())]
+    assert counts.position == len(asker.ledger.log)
+    assert all(count.command != "" for count in counts.counts)
+
+
+@given(st.data())
+def test_the_feed_is_the_log(asker: Asker, data: st.DataObject) -> None:
+    log = asker.ledger.log
+    project = data.draw(st.sampled_from([A, B]))
+    after, limit = data.draw(st.integers(0, len(log) + 1)), data.draw(st.integers(1, 30))
+    job_id = data.draw(st.sampled_from([None, *(job.id for job in asker.jobs), uuid7()]))
+    expected = [
+        one
+        for one in log[after:]
+        if one.project == project and job_id in (None, one.job_id)
+    ][:limit]
+    found = asker.run(query.feed(asker.connection, Feed(project, after, limit, job_id)))
+    assert found.recorded == tuple(expected)
+    assert found.last == (expected[-1].position if expected else after)
