@@ -1,0 +1,174 @@
+"""Authentication: from the credential that a request carries to its principal.
+
+Invariants: a key is believed for at most KEY_CACHE_S without asking the database again, so a revocation bites within that; whatever is wrong
+with a credential that could have been good is told by one and the same sentence, and in full only in the log. A signature binds neither
+path nor body: its principal may only read. Errors: Unauthenticated; Busy when the database does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+import psycopg
+import structlog
+from psycopg.rows import kwargs_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from api import keys
+from api.dialects.dialect import ApiKey, Credential, Md5Signature
+from api.dialects.gogrid.signature import matches
+from api.faults import Unauthenticated
+from api.keys import KEY_ID, StoredKey, stored_key
+from api.operation import Principal, Scope
+from api.secret import SECRET_BYTES, Secret, Unsealable
+from ledger import settings
+from ledger.errors import Busy, LedgerError
+from ledger.store import Connection
+
+log = structlog.get_logger("api.auth")
+
+Pool = AsyncConnectionPool[Connection]
+
+REFUSED = "The credential is not valid: unknown, expired, revoked, or not meant for this."
+READING = frozenset({Scope.JOBS_READ, Scope.AUDIT_READ})
+_SIGNATURE = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_NOBODY = bytes(
+    SECRET_BYTES
+)  # compared when there is no such key: no HMAC anybody can find is all zeros
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A key as it was found, or None, and when: seconds of the monotonic clock."""
+
+    stored: StoredKey | None
+    read_at_s: float
+
+
+class Authenticator:
+    """Resolves credentials for one process. The pool speaks as jobledger_app; `clock` counts seconds and never runs backwards."""
+
+    def __init__(
+        self, pool: Pool, secret: Secret, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._pool = pool
+        self._secret = secret
+        self._clock = clock
+        self._keys: OrderedDict[str, _Remembered] = OrderedDict()
+        self._reading: dict[str, asyncio.Task[StoredKey | None]] = {}
+        self._signatures: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
+
+    async def resolve(self, credential: Credential, now: datetime) -> Principal:
+        """Who presents this credential. Raises Unauthenticated."""
+        match credential:
+            case ApiKey(key):
+                return await self._by_key(key, now)
+            case Md5Signature(api_key, sig):
+                return await self._by_signature(api_key, sig, now)
+            case _ as never:
+                assert_never(never)
+
+    async def _by_key(self, text: str, now: datetime) -> Principal:
+        try:
+            key_id = keys.parse(text, self._secret)
+        except Unauthenticated:
+            log.warning("credential refused", reason="mistyped or made up", credential="key")
+            raise
+        stored = await self._stored(key_id)
+        same = hmac.compare_digest(stored.key_hash if stored else _NOBODY, self._secret.hash(text))
+        if stored is None or not same:
+            raise _refused("key", key_id, "unknown" if stored is None else "wrong secret")
+        if reason := stored.refusal(now):
+            raise _refused("key", key_id, reason)
+        return _principal(stored)
+
+    async def _by_signature(self, api_key: str, sig: str, now: datetime) -> Principal:
+        if not (KEY_ID.fullmatch(api_key) and _SIGNATURE.fullmatch(sig)):
+            raise _refused("signature", None, "not of our form")
+        stored = await self._stored(api_key)
+        if stored is None or stored.sealed_secret is None:
+            raise _refused(
+                "signature", api_key, "unknown" if stored is None else "not issued for signing"
+            )
+        if reason := stored.refusal(now):
+            raise _refused("signature", api_key, reason)
+        if not self._signed(stored, stored.sealed_secret, sig, now):
+            raise _refused("signature", api_key, "wrong signature, or made too long ago or ahead")
+        return _principal(stored, READING)
+
+    def _signed(self, stored: StoredKey, sealed: bytes, sig: str, now: datetime) -> bool:
+        """Whether the signature fits. A verdict is kept as long as a key is: trying each second of the window takes a while."""
+        known = self._signatures.get((stored.key_id, sig))
+        if known is not None and self._clock() - known[1] < settings.KEY_CACHE_S:
+            return known[0]
+        try:
+            shared_secret = self._secret.open(sealed, bound_to=stored.key_id)
+        except Unsealable as error:
+            log.error("sealed secret does not open", key_id=stored.key_id, hint=error.hint)
+            return False
+        fits = matches(stored.key_id, shared_secret, sig, now, settings.SIGNATURE_WINDOW_S)
+        _remember(self._signatures, (stored.key_id, sig), (fits, self._clock()))
+        return fits
+
+    async def _stored(self, key_id: str) -> StoredKey | None:
+        """The key as the database has it, or had it less than KEY_CACHE_S ago."""
+        known = self._keys.get(key_id)
+        if known is not None and self._clock() - known.read_at_s < settings.KEY_CACHE_S:
+            return known.stored
+        # Whoever asks for the same key meanwhile waits for the same answer, and may give up without taking it from the others.
+        reading = self._reading.get(key_id)
+        if reading is None:
+            reading = asyncio.create_task(self._read(key_id), name=f"read key {key_id}")
+            self._reading[key_id] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(key_id))
+        return await asyncio.shield(reading)
+
+    async def _read(self, key_id: str) -> StoredKey | None:
+        # What is read is at least as new as the moment before the question.
+        asked_at_s = self._clock()
+        try:
+            async with (
+                self._pool.connection() as connection,
+                connection.cursor(row_factory=kwargs_row(stored_key)) as cursor,
+            ):
+                await cursor.execute(keys.SQL["find"], {"key_id": key_id}, prepare=True)
+                stored = await cursor.fetchone()
+        except (
+            PoolTimeout,
+            TooManyRequests,
+            psycopg.OperationalError,
+            psycopg.InterfaceError,
+        ) as error:
+            raise Busy(
+                "The credential cannot be looked up, since the database does not answer."
+            ) from error
+        _remember(self._keys, key_id, _Remembered(stored, asked_at_s))
+        return stored
+
+
+def _remember(memory: OrderedDict[Any, Any], key: object, found: object) -> None:
+    memory[key] = found
+    memory.move_to_end(key)
+    while len(memory) > settings.KEYS_CACHED_MAX:
+        memory.popitem(last=False)
+
+
+def _principal(stored: StoredKey, at_most: frozenset[Scope] | None = None) -> Principal:
+    # A scope that this version does not know grants nothing.
+    scopes = frozenset(scope for scope in Scope if scope.value in stored.scopes)
+    if at_most is not None:
+        scopes = at_most if Scope.ADMIN in scopes else scopes & at_most
+    return Principal(stored.key_id, stored.name, stored.project, scopes)
+
+
+def _refused(credential: str, key_id: str | None, reason: str) -> LedgerError:
+    """The one sentence for the caller; the reason is for the log."""
+    log.warning("credential refused", reason=reason, credential=credential, key_id=key_id)
+    return Unauthenticated(REFUSED)

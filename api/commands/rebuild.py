@@ -1,0 +1,67 @@
+"""`jobledger rebuild`: read models made anew from the log.
+
+Invariants: the old ones are served until the new ones are whole and equal. Units: progress counts events. Errors: the projections' own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from projections.rebuild import rebuild as make_anew
+
+from api.commands.options import Data, DatabaseUrl, Json, command_group
+from api.commands.output import say, say_json
+from api.place import Where, opened
+from projections import PROJECTIONS
+
+command = command_group()
+
+NAMES = tuple(projection.name for projection in PROJECTIONS)
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]", help=f"One of {', '.join(NAMES)}; else all, one after another."
+    ),
+]
+
+
+@command.command()
+def rebuild(
+    name: Name = None, data: Data = None, database_url: DatabaseUrl = None, json: Json = False
+) -> None:
+    """Make read models anew from the log, while the old ones are served.
+
+    The new tables are built beside the old, compared with them row for row, then put in their place in one step; readers notice
+    nothing. A difference is told. It takes the place of a migration, and of a repair when somebody changed a read model by hand.
+    """
+    if name is not None and name not in NAMES:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(NAMES)}.", param_hint="NAME")
+    answers = []
+    with opened(Where.said(data, database_url)) as place:
+        for one in NAMES if name is None else (name,):
+            with _progress(one) as progress:
+                answers.append(
+                    {"name": one, "result": make_anew(place.dsn, one, progress=progress)}
+                )
+            if not json:
+                say(f"{one} is rebuilt.")
+    if json:
+        say_json({"rebuilt": answers})
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """What is told of events done and events in all: a bar on a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,53 @@
+"""`jobledger status`: how far the log and its read models are.
+
+Invariants: it tells what is, and moves nothing. Units: positions and lags count events. Errors: the place's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.position import positions
+
+from api.commands.options import Data, DatabaseUrl, Json, command_group
+from api.commands.output import remark, say_json, say_table
+from api.place import Connection, Where, opened
+from ledger import store
+
+command = command_group()
+
+
+@command.command()
+def status(data: Data = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
+    """Say how far the log and its read models are.
+
+    The position counts the events of the log; a read model's lag is how many of them it has still to fold. Read models move while
+    `serve` runs. With --json: {"position", "projections": {NAME: {"position", "lag"}}}, and "error" where one has stopped.
+    """
+    with opened(Where.said(data, database_url)) as place:
+        remark(f"Using {place}.")
+        found = place.asked(_status)
+    if json:
+        say_json(found)
+        return
+    rows = [("log", found["position"], "", "")]
+    rows += [
+        (name, one["position"], one["lag"], one.get("error", ""))
+        for name, one in found["projections"].items()
+    ]
+    say_table(("name", "position", "lag", "error"), rows)
+
+
+async def _status(connection: Connection) -> dict[str, Any]:
+    position = await store.head(connection)
+    reached = await positions(connection)
+    return {
+        "position": position,
+        "projections": {
+            name: {
+                "position": one.position,
+                "lag": one.lag,
+                **({"error": one.error} if one.error else {}),
+            }
+            for name, one in reached.items()
+        },
+    }

@@ -1,0 +1,46 @@
+"""A dialect: one way of saying what the ledger knows.
+
+Invariants: a dialect is a frozen record of pure functions; a difference of meaning belongs in the question, a difference of wording here.
+Every fault of a path under its prefixes is worded by `fault`, a 404, 405 and 500 included; it never invents an error code of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.operation import Asked, Operation, Said
+from ledger.errors import LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the client sent it, in whichever header its product uses."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Md5Signature:
+    """GoGrid's signature: md5(api_key + shared secret + unix seconds), lower-case hex. It binds neither path nor body, so it may only read."""
+
+    api_key: str
+    sig: str
+
+
+Credential = ApiKey | Md5Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One row of DIALECTS. A path belongs to the first dialect with a prefix that it starts with; `challenge` is its WWW-Authenticate.
+
+    `credential` finds what the client offered, or None; `fault` words an error for what was asked."""
+
+    name: str
+    title: str
+    prefixes: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    credential: Callable[[Asked], Credential | None]
+    fault: Callable[[Asked, LedgerError], Said]
+    description: str = ""
+    challenge: str | None = 'Bearer realm="job ledger"'

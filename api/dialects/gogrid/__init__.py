@@ -1,0 +1,35 @@
+"""GoGrid's API 1.x: its jobs and lookup tables at its paths, in JSON, XML and CSV, for clients that sign by md5.
+
+Invariants: reads only, since the signature binds neither path nor body; every path under these prefixes is answered in GoGrid's words."""
+
+from __future__ import annotations
+
+from api.dialects.dialect import Credential, Dialect, Md5Signature
+from api.dialects.gogrid import words
+from api.dialects.gogrid.fault import fault
+from api.dialects.gogrid.operations import OPERATIONS
+from api.operation import Asked
+
+
+def credential(asked: Asked) -> Credential | None:
+    """The signature of a request: api_key and sig, of its query or of its form."""
+    given = words.offered(asked)
+    api_keys, sigs = given.many("api_key"), given.many("sig")
+    if len(api_keys) != 1 or len(sigs) != 1:
+        return None
+    return Md5Signature(api_keys[0], sigs[0])
+
+
+GOGRID = Dialect(
+    name="gogrid",
+    title="GoGrid API",
+    prefixes=("/api/grid/", "/api/common/", "/api/support/", "/api/myaccount/"),
+    operations=OPERATIONS,
+    credential=credential,
+    fault=fault,
+    challenge=None,
+    description=(
+        "GoGrid's API 1.x as far as it is about jobs: get, list and the lookup tables. CSV cells are exact: import them as text into a"
+        " spreadsheet."
+    ),
+)

@@ -1,0 +1,105 @@
+"""GoGrid's XML.
+
+Invariants: no white space between elements, since clients take the first child; a missing value is an empty element; a character that XML 1.0
+cannot hold becomes U+FFFD, so that every answer parses. `detail` is what Java's Map.toString says, ambiguous as that is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, assert_never
+
+from api.dialects.gogrid.options import Option
+from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
+from ledger.events import Json
+
+MEDIA_TYPE: Final = "text/xml; charset=utf-8"
+
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# The last one, since a parser would turn it into a plain line end.
+_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
+)
+
+
+def render(envelope: Envelope) -> bytes:
+    """An answer in XML."""
+    pages = "" if envelope.numpages is None else f' numpages="{envelope.numpages}"'
+    summary = f'<summary total="{envelope.total}" start="{envelope.start}"{pages} returned="{len(envelope.things)}"/>'
+    things = "".join(_thing(one) for one in envelope.things)
+    return (
+        f'<gogrid><response method="{_text(envelope.method)}" status="{envelope.status}">'
+        f"{summary}<list>{things}</list></response></gogrid>"
+    ).encode()
+
+
+def _thing(thing: Thing) -> str:
+    match thing:
+        case ShownJob():
+            return _job(thing)
+        case Option():
+            return _option(thing)
+        case Fault(message, errorcode):
+            return _object("error", message=_text(message), errorcode=_text(errorcode))
+        case _ as never:
+            assert_never(never)
+
+
+def _job(job: ShownJob) -> str:
+    history = "".join(_entry(entry) for entry in job.history)
+    return _object(
+        "job",
+        id=_text(job.id),
+        owner=_text(job.owner),
+        createdon=_text(job.createdon),
+        lastupdatedon=_text(job.lastupdatedon),
+        attempts=_text(job.attempts),
+        history=f"<list>{history}</list>",
+        currentstate=_option(job.currentstate),
+        command=_option(job.command),
+        objecttype=_option(job.objecttype),
+        detail="" if job.detail is None else _text(java_text(job.detail)),
+    )
+
+
+def _entry(entry: Entry) -> str:
+    return _object(
+        "job_history",
+        id=_text(entry.id),
+        state=_option(entry.state),
+        note=_text(entry.note),
+        updatedon=_text(entry.updatedon),
+    )
+
+
+def _option(option: Option) -> str:
+    return _object(
+        "option",
+        id=_text(option.id),
+        name=_text(option.name),
+        description=_text(option.description),
+    )
+
+
+def _object(name: str, /, **attributes: str) -> str:
+    """An object. Attribute values are XML already."""
+    inner = "".join(f'<attribute name="{key}">{xml}</attribute>' for key, xml in attributes.items())
+    return f'<object name="{name}">{inner}</object>'
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else _ILLEGAL.sub("\ufffd", str(value)).translate(_ESCAPES)
+
+
+def java_text(value: Json | Mapping[str, Json]) -> str:
+    """A value as Java's toString says it: {key=value, key=[1, 2]}."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list():
+            return f"[{', '.join(java_text(one) for one in value)}]"
+        case Mapping():
+            return f"{{{', '.join(f'{key}={java_text(one)}' for key, one in value.items())}}}"
+    return str(value)

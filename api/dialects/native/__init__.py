@@ -1,0 +1,32 @@
+"""The ledger's own dialect: everything it knows, under /v1, with the conventions that API users expect.
+
+Invariants: problem details for every refusal, ETag = job version, keyset pages; every operation here names its scope."""
+
+from __future__ import annotations
+
+from api.dialects.dialect import ApiKey, Credential, Dialect
+from api.dialects.native.about import ABOUT
+from api.dialects.native.operations import JOBS
+from api.dialects.native.problem import CHALLENGE, problem
+from api.operation import Asked
+
+
+def credential(asked: Asked) -> Credential | None:
+    """The API key of a request: Authorization: Bearer KEY, or X-API-Key: KEY."""
+    scheme, _, word = asked.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and word:
+        return ApiKey(word.strip())
+    key = asked.headers.get("x-api-key")
+    return ApiKey(key) if key else None
+
+
+NATIVE = Dialect(
+    name="native",
+    title="Job ledger API",
+    prefixes=("/",),
+    operations=(*JOBS, *ABOUT),
+    credential=credential,
+    fault=problem,
+    challenge=CHALLENGE,
+    description="Every state a job was ever in is an event, and nothing is overwritten.",
+)

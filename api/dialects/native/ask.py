@@ -1,0 +1,240 @@
+"""Words to questions: how the native API's requests are read.
+
+Invariants: pure; an unknown parameter, a repeated single one or a field that does not fit is refused with its name, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar, cast
+from uuid import UUID
+
+import pydantic_core
+from pydantic import BaseModel, ValidationError
+
+from api import cursor
+from api.dialects.native.models import NewEvent, NewEvents, NewJob, NewJobs, _NewEvent
+from api.dialects.native.words import (
+    idempotency_key,
+    if_match,
+    job_id,
+    min_position,
+    single,
+    whole,
+)
+from api.faults import Forbidden, invalid, invalid_batch
+from api.operation import Asked, Nothing, Scope
+from ledger import settings
+from ledger.commands import Command, Write
+from ledger.errors import BatchRefused, Failure, Invalid
+from ledger.events import EVENTS, Created, Envelope, Event
+from projections.filters import FILTERS, SORTS, Condition, Sort
+from projections.question import Feed, Named, Offset, Query, Tally
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_LIST_WORDS = frozenset({"sort", "limit", "cursor", "count", "min_position"})
+
+
+def jobs(asked: Asked) -> Query:
+    """GET .../jobs"""
+    words = single(
+        asked, _LIST_WORDS, many={row.name for row in FILTERS.values() if row.many} | set(FILTERS)
+    )
+    query = Query(
+        project=asked.path_params["project"],
+        conditions=conditions(asked.query),
+        sort=_sort(words.get("sort", "-created")),
+        window=Offset(0),
+        limit=whole(words, "limit", settings.PAGE_LIMIT_DEFAULT, 1, settings.PAGE_LIMIT_MAX),
+        total=_count(words.get("count")),
+        min_position=min_position(asked, words),
+    )
+    if "cursor" not in words:
+        return query
+    after = cursor.decode(words["cursor"], query)
+    return Query(
+        query.project,
+        query.conditions,
+        query.sort,
+        after,
+        query.limit,
+        query.total,
+        query.min_position,
+    )
+
+
+def conditions(query: Iterable[tuple[str, str]]) -> tuple[Condition, ...]:
+    """The filters among a query's words; a filter given several times takes any of its values."""
+    found: dict[str, list[str]] = {}
+    for name, word in query:
+        if name in FILTERS:
+            found.setdefault(name, []).append(word)
+    return tuple(_condition(name, words) for name, words in found.items())
+
+
+def _condition(name: str, words: list[str]) -> Condition:
+    row = FILTERS[name]
+    if len(words) > 1 and not row.many:
+        raise Invalid(f"{name} may be given once.", field=name)
+    try:
+        return Condition(row, tuple(row.parse(word) for word in words))
+    except ValueError as error:
+        raise Invalid(f"{name}: {error}", field=name) from error
+
+
+def _sort(word: str) -> tuple[Sort, ...]:
+    descending, name = word.startswith("-"), word.removeprefix("-")
+    if name not in SORTS:
+        raise Invalid(
+            f"sort is one of {', '.join(SORTS)}, with a minus in front for descending.",
+            field="sort",
+        )
+    return (Sort(name, descending),)
+
+
+def _count(word: str | None) -> bool:
+    if word not in (None, "exact", "none"):
+        raise Invalid("count is exact or none.", field="count")
+    return word == "exact"
+
+
+def job(asked: Asked) -> Named:
+    """GET .../jobs/{id}"""
+    words = single(asked, {"min_position"})
+    return Named(
+        asked.path_params["project"], ids=(job_id(asked),), min_position=min_position(asked, words)
+    )
+
+
+def feed(asked: Asked) -> Feed:
+    """GET .../events and GET .../jobs/{id}/events"""
+    words = single(asked, {"after", "limit"})
+    return Feed(
+        project=asked.path_params["project"],
+        after=whole(words, "after", 0, 0, settings.COUNT_MAX),
+        limit=whole(words, "limit", settings.FEED_LIMIT_DEFAULT, 1, settings.FEED_LIMIT_MAX),
+        job_id=job_id(asked) if "id" in asked.path_params else None,
+    )
+
+
+def tally(asked: Asked) -> Tally:
+    """GET .../counts"""
+    words = single(asked, {"min_position"})
+    return Tally(asked.path_params["project"], min_position(asked, words))
+
+
+def nothing(asked: Asked) -> Nothing:
+    """An operation that needs no question."""
+    return Nothing()
+
+
+def new_jobs(asked: Asked) -> Write:
+    """POST .../jobs: one job, or {"jobs": [...]}"""
+    single(asked, set())
+    many = holds(asked.body, "jobs")
+    batch = (
+        _parsed(NewJobs, asked.body, batch=True).jobs if many else (_parsed(NewJob, asked.body),)
+    )
+    return _write(asked, tuple(_creation(asked, one) for one in batch))
+
+
+def new_event(asked: Asked) -> Write:
+    """POST .../jobs/{id}/events: one event, or {"events": [...]} in order"""
+    single(asked, set())
+    path_id = job_id(asked)
+    batch = _new_events(asked)
+    for index, one in enumerate(batch):
+        if one.job not in (None, path_id):
+            raise BatchRefused(
+                (Failure(index, Invalid("The path names another job.", field="job")),)
+            )
+    return _write(asked, tuple(_command(asked, one, path_id) for one in batch))
+
+
+def new_events(asked: Asked) -> Write:
+    """POST .../events: {"events": [{"job": ..., "event": ...}, ...]}"""
+    single(asked, set())
+    batch = _new_events(asked)
+    nameless = [index for index, one in enumerate(batch) if one.job is None]
+    if nameless:
+        error = Invalid("job: Name the job that the event is of.", field="job")
+        raise BatchRefused(tuple(Failure(index, error) for index in nameless))
+    return _write(asked, tuple(_command(asked, one, cast("UUID", one.job)) for one in batch))
+
+
+def _new_events(asked: Asked) -> tuple[_NewEvent, ...]:
+    if holds(asked.body, "events"):
+        return cast("tuple[_NewEvent, ...]", _parsed(NewEvents, asked.body, batch=True).events)
+    # One event is a batch of one, but its faults are its own.
+    try:
+        wrapped = b'{"events":[' + asked.body + b"]}"
+        return cast("tuple[_NewEvent, ...]", NewEvents.model_validate_json(wrapped).events)
+    except ValidationError as error:
+        fault = invalid_batch(error)
+        if isinstance(fault, BatchRefused) and len(fault.failures) == 1:
+            raise fault.failures[0].error from error
+        raise fault from error
+
+
+def _parsed(model: type[_Model], body: bytes, *, batch: bool = False) -> _Model:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise (invalid_batch(error) if batch else invalid(error)) from error
+
+
+def holds(body: bytes, name: str) -> bool:
+    """Whether the body is an object with this key at its top. Only bodies that may have it are read twice."""
+    if f'"{name}"'.encode() not in body:
+        return False
+    try:
+        parsed = pydantic_core.from_json(body)
+    except ValueError:
+        return False
+    return isinstance(parsed, dict) and name in parsed
+
+
+def _creation(asked: Asked, new: NewJob) -> Command:
+    if not asked.who.may(Scope.JOBS_WRITE):
+        raise Forbidden("This needs the scope jobs:write.")
+    given = {name: getattr(new, name) for name in Created.model_fields}
+    given["owner"] = new.owner or asked.who.name
+    return Command(
+        asked.new_id(), Created.model_construct(**given), envelope(asked, new.note, new.occurred_at)
+    )
+
+
+def _command(asked: Asked, new: _NewEvent, job: UUID) -> Command:
+    topic = cast("NewEvent", new).TOPIC
+    event: type[Event] = EVENTS[topic]
+    if topic not in _CANCELING and not asked.who.may(Scope.JOBS_WRITE):
+        raise Forbidden(f"{topic} needs the scope jobs:write; this key may only cancel.")
+    given = {name: getattr(new, name) for name in event.model_fields}
+    return Command(
+        job,
+        event.model_construct(**given),
+        envelope(asked, new.note, new.occurred_at),
+        if_match(asked),
+    )
+
+
+_CANCELING = frozenset({"job.canceled"})
+
+
+def envelope(
+    asked: Asked, note: str | None = None, occurred_at: datetime | None = None
+) -> Envelope:
+    """Who says it: always the credential's own name and id."""
+    who = asked.who
+    return Envelope(
+        project=who.project,
+        actor=who.name,
+        credential_id=who.key_id,
+        request_id=asked.request_id,
+        note=note,
+        occurred_at=occurred_at,
+    )
+
+
+def _write(asked: Asked, commands: tuple[Command, ...]) -> Write:
+    return Write(commands, idempotency_key(asked), len(asked.body))

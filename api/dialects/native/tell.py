@@ -1,0 +1,138 @@
+"""Answers to bytes: how the native API words what the ledger found.
+
+Invariants: pure; a write's answer shows its jobs as the write left them, so a repeated request with the same key gets the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import pydantic_core
+
+from api import cursor
+from api.dialects.native import ask, view
+from api.dialects.native.words import prefers
+from api.operation import Asked, Said
+from ledger.committer import Committed
+from ledger.errors import UnknownJob
+from ledger.job import Job
+from projections.question import Counts, Events, Page
+
+
+def jobs(asked: Asked, page: Page) -> Said:
+    """A page of jobs; the address of the next one in the body and as a Link."""
+    following = None
+    if page.after is not None:
+        query = ask.jobs(
+            replace(asked, query=tuple(pair for pair in asked.query if pair[0] != "cursor"))
+        )
+        following = _url(asked, cursor=cursor.encode(page.after, query))
+    body: dict[str, object] = {"jobs": [view.job(one) for one in page.jobs], "next": following}
+    if page.total is not None:
+        body["total"] = page.total
+    return view.said(body, ("Ledger-Position", str(page.position)), *_link(following))
+
+
+def job(asked: Asked, found: tuple[Job, ...]) -> Said:
+    """One job with its ETag; 304 when the caller has this version already."""
+    one = _one(asked, found)
+    headers = (
+        ("ETag", view.etag(one)),
+        ("Ledger-Position", str(one.position)),
+        ("Cache-Control", "no-cache"),
+    )
+    if view.etag(one) in (tag.strip() for tag in asked.headers.get("if-none-match", "").split(",")):
+        return Said(304, b"", view.JSON, headers)
+    return view.said(view.job(one), *headers)
+
+
+def history(asked: Asked, found: tuple[Job, ...]) -> Said:
+    """The states that a job entered."""
+    one = _one(asked, found)
+    return view.said(
+        {"history": [view.stay(entry) for entry in one.history]},
+        ("ETag", view.etag(one)),
+        ("Ledger-Position", str(one.position)),
+    )
+
+
+def events(asked: Asked, found: Events) -> Said:
+    """Events, as JSON or, when the caller accepts it, one a line. A job without any is a job that is not there."""
+    question = ask.feed(asked)
+    if question.job_id is not None and not found.recorded and question.after == 0:
+        raise _unknown(asked)
+    if view.NDJSON in asked.headers.get("accept", ""):
+        lines = b"".join(pydantic_core.to_json(view.event(one)) + b"\n" for one in found.recorded)
+        return Said(200, lines, view.NDJSON, (("Ledger-Position", str(found.last)),))
+    following = (
+        _url(asked, after=str(found.last)) if len(found.recorded) == question.limit else None
+    )
+    body = {
+        "events": [view.event(one) for one in found.recorded],
+        "last": found.last,
+        "next": following,
+    }
+    return view.said(body, ("Ledger-Position", str(found.last)), *_link(following))
+
+
+def counts(asked: Asked, found: Counts) -> Said:
+    """Totals of a project."""
+    return view.said(view.counts(found), ("Ledger-Position", str(found.position)))
+
+
+def created(asked: Asked, committed: Committed) -> Said:
+    """The new job with its address, or the jobs of a batch."""
+    if ask.holds(asked.body, "jobs"):
+        return view.said(
+            {"jobs": [view.job(one) for one in committed.jobs]},
+            *_saved(asked, committed),
+            status=201,
+        )
+    one = committed.jobs[0]
+    headers = (
+        ("Location", view.job_url(asked, one)),
+        ("ETag", view.etag(one)),
+        *_saved(asked, committed),
+    )
+    return view.said(view.job(one), *headers, status=201)
+
+
+def happened(asked: Asked, committed: Committed) -> Said:
+    """The job as its events left it."""
+    one = committed.jobs[0]
+    return view.said(view.job(one), ("ETag", view.etag(one)), *_saved(asked, committed))
+
+
+def happened_to_many(asked: Asked, committed: Committed) -> Said:
+    """The jobs as their events left them, in the order first named."""
+    return view.said({"jobs": [view.job(one) for one in committed.jobs]}, *_saved(asked, committed))
+
+
+def _saved(asked: Asked, committed: Committed) -> tuple[tuple[str, str], ...]:
+    headers = [("Ledger-Position", str(committed.position))]
+    if committed.replayed:
+        headers.append(("Idempotency-Replayed", "true"))
+    if prefers(asked, "respond-async"):
+        headers.append(("Preference-Applied", "respond-async"))
+    return tuple(headers)
+
+
+def _one(asked: Asked, found: tuple[Job, ...]) -> Job:
+    if not found:
+        raise _unknown(asked)
+    return found[0]
+
+
+def _unknown(asked: Asked) -> UnknownJob:
+    return UnknownJob(
+        f"There is no job {asked.path_params['id']} in project {asked.path_params['project']!r}."
+    )
+
+
+def _url(asked: Asked, **changed: str) -> str:
+    words = [(name, word) for name, word in asked.query if name not in changed]
+    return f"{asked.base_url}{asked.path}?{urlencode([*words, *changed.items()])}"
+
+
+def _link(following: str | None) -> tuple[tuple[str, str], ...]:
+    return (("Link", f'<{following}>; rel="next"'),) if following else ()

@@ -1,0 +1,194 @@
+"""The edge: from ASGI to what was asked, and from what is said back to ASGI.
+
+Invariants: every request gets exactly one answer, worded by its path's dialect, a crash included; a body is bounded while it is read; nothing
+of a request but its method, path, status and credential id is logged. Errors: none escape, but for a client that went away."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from api.dialects import dialect_of
+from api.dialects.dialect import Dialect
+from api.faults import BadSyntax, Broken, NoSuchPath, TooLarge, WrongMethod
+from api.measures import Measures
+from api.operation import Asked, Operation, Said
+from ledger import settings
+from ledger.errors import LedgerError
+
+log = structlog.get_logger("api")
+
+Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it had sent its whole request."""
+
+
+class Endpoint:
+    """The ASGI application of one path: picks the operation by method. Without operations it is the 404 of every other path."""
+
+    def __init__(
+        self,
+        operations: Mapping[str, tuple[Dialect, Operation]],
+        perform: Perform,
+        measures: Measures,
+    ) -> None:
+        self._operations = operations
+        self._perform = perform
+        self._measures = measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        began = time.perf_counter()
+        asked = _asked(scope)
+        dialect, operation = self._operation(asked)
+        try:
+            said = await self._answer(dialect, operation, asked, scope, receive)
+        except ClientGone:
+            return
+        await send(_start(said, asked))
+        await send(
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else said.body}
+        )
+        self._measures.answered(dialect, operation, said.status, time.perf_counter() - began)
+
+    def _operation(self, asked: Asked) -> tuple[Dialect, Operation | None]:
+        method = "GET" if asked.method == "HEAD" else asked.method
+        return self._operations.get(method) or (dialect_of(asked.path), None)
+
+    async def _answer(
+        self,
+        dialect: Dialect,
+        operation: Operation | None,
+        asked: Asked,
+        scope: Scope,
+        receive: Receive,
+    ) -> Said:
+        try:
+            asked = await _read(asked, scope, receive)
+            if operation is None:
+                raise self._nowhere(asked)
+            return await self._perform(dialect, operation, asked)
+        except LedgerError as error:
+            if error.changed is None:
+                log.error(
+                    "fault",
+                    code=error.code,
+                    path=asked.path,
+                    request_id=asked.request_id,
+                    error=str(error),
+                )
+            self._measures.refused(dialect, error)
+            return dialect.fault(asked, error)
+        except ClientGone:
+            raise
+        except Exception:
+            log.exception(
+                "crash", method=asked.method, path=asked.path, request_id=asked.request_id
+            )
+            return dialect.fault(
+                asked,
+                Broken(
+                    "Something unexpected happened; the ledger's log has it under the request id."
+                ),
+            )
+
+    def _nowhere(self, asked: Asked) -> LedgerError:
+        if not self._operations:
+            return NoSuchPath(f"Nothing is served at {asked.path[:200]}.")
+        allow = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
+        return WrongMethod(f"{asked.path[:200]} does not take {asked.method[:20]}.", allow=allow)
+
+
+def _asked(scope: Scope) -> Asked:
+    """The request as far as its head tells. A query that cannot be read is left out here and refused by `_read`."""
+    headers = {
+        name.decode("latin-1").lower(): word.decode("latin-1") for name, word in scope["headers"]
+    }
+    given = headers.get("x-request-id", "")
+    try:
+        query = _query(scope)
+    except LedgerError:
+        query = ()
+    return Asked(
+        method=scope["method"],
+        path=scope["path"],
+        query=query,
+        headers=headers,
+        path_params=scope.get("path_params", {}),
+        now=datetime.now(UTC),
+        request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid7()),
+        base_url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
+    )
+
+
+def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
+    raw = scope["query_string"]
+    if len(raw) + len(scope["path"]) > settings.URL_LENGTH_MAX:
+        raise TooLarge(f"The address is longer than {settings.URL_LENGTH_MAX} characters.")
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1_000
+        )
+    except ValueError as error:
+        raise BadSyntax("The query string is not percent-encoded UTF-8.") from error
+    for name, word in pairs:
+        if "\x00" in name or "\x00" in word:
+            raise BadSyntax("The query string holds the character U+0000.")
+    return tuple(pairs)
+
+
+async def _read(asked: Asked, scope: Scope, receive: Receive) -> Asked:
+    """The request with its body. Raises TooLarge as soon as it is, BadSyntax for a query that cannot be read."""
+    if not asked.query and scope["query_string"]:
+        _query(scope)
+    if asked.method in ("GET", "HEAD"):
+        return asked
+    declared = asked.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > settings.BODY_BYTES_MAX:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > settings.BODY_BYTES_MAX:
+            raise _too_large()
+        parts.append(part)
+        if not message.get("more_body", False):
+            return replace(asked, body=b"".join(parts))
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body is larger than {settings.BODY_BYTES_MAX} bytes.")
+
+
+def _start(said: Said, asked: Asked) -> Message:
+    headers = [
+        (b"content-type", said.media_type.encode("latin-1")),
+        (b"content-length", str(len(said.body)).encode()),
+        (b"x-request-id", asked.request_id.encode()),
+        *(
+            (name.lower().encode("latin-1"), word.encode("latin-1", "replace"))
+            for name, word in said.headers
+        ),
+    ]
+    if said.status in (204, 304):
+        del headers[:2]
+    return {"type": "http.response.start", "status": said.status, "headers": headers}

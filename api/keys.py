@@ -1,0 +1,181 @@
+"""API keys: how one looks, and how an operator issues, lists and revokes them.
+
+Invariants: a key is shown once, when it is issued; the database keeps a keyed hash of it, and a sealed shared secret where signatures have to
+be computed. The key id is public and unique. A key is `jl_ID_SECRET_CHECKSUM`, so that a typo is told without a look-up. Units: days.
+Errors: UnknownKey, Invalid, Unauthenticated."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import kwargs_row
+
+from api.faults import Unauthenticated
+from api.operation import Scope
+from api.secret import Secret
+from ledger import settings, sql
+from ledger.errors import Invalid, LedgerError
+
+SQL = sql.load(__file__)
+
+PREFIX = "jl"
+_BASE62 = string.digits + string.ascii_letters
+_SECRET_LENGTH = 43  # characters: the first length of base 62 that holds 256 bits
+_CHECKSUM_LENGTH = 6  # characters: one typo in 57 billion passes
+_KEY = re.compile(
+    rf"{PREFIX}_([0-9a-f]{{16}})_([0-9A-Za-z]{{{_SECRET_LENGTH}}})_([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})",
+    re.ASCII,
+)
+KEY_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class UnknownKey(LedgerError):
+    """There is no key with this id."""
+
+    code = "unknown_key"
+    hint = "`jobledger keys list` shows the ids; an id is the part of a key between jl_ and the next underscore."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key as the database keeps it. `name` is the actor of the events that it writes."""
+
+    key_id: str
+    project: str
+    name: str
+    scopes: tuple[str, ...]
+    key_hash: bytes = field(repr=False)
+    sealed_secret: bytes | None = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def signing(self) -> bool:
+        """Whether it was issued for signed requests too."""
+        return self.sealed_secret is not None
+
+    def refusal(self, now: datetime) -> str | None:
+        """Why the key is no longer good, in a word; None when it is good."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return None
+
+
+def stored_key(*, scopes: Sequence[str], **columns: Any) -> StoredKey:
+    """A row of access.keys, for psycopg's kwargs_row."""
+    return StoredKey(scopes=tuple(scopes), **columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new key, on the only occasion it is seen. `shared_secret` is what a signing client signs with; its api_key is the key id."""
+
+    stored: StoredKey
+    key: str = field(repr=False)
+    shared_secret: str | None = field(repr=False)
+
+
+def parse(text: str, secret: Secret) -> str:
+    """The key id of a key that this ledger may have issued. Raises Unauthenticated, without asking the database."""
+    match = _KEY.fullmatch(text)
+    if match is None:
+        raise Unauthenticated("This is not an API key of the job ledger.")
+    key_id, random, checksum = match.groups()
+    # The checksum is keyed: a made-up key ends here and costs no look-up.
+    if not secrets.compare_digest(_checksum(key_id, random, secret), checksum):
+        raise Unauthenticated("The API key is mistyped or cut: its checksum does not fit.")
+    return key_id
+
+
+def create(
+    connection: Connection,
+    secret: Secret,
+    *,
+    project: str,
+    scopes: Sequence[Scope],
+    name: str | None = None,
+    expires_in_days: float | None = None,
+    signing: bool = False,
+) -> Issued:
+    """Issue a key. Raises Invalid when the project, the name, the scopes or the days make no sense."""
+    _check(project, scopes, name, expires_in_days)
+    key_id = secrets.token_hex(8)
+    random = _random(_SECRET_LENGTH)
+    key = f"{PREFIX}_{key_id}_{random}_{_checksum(key_id, random, secret)}"
+    shared_secret = _random(_SECRET_LENGTH) if signing else None
+    row = {
+        "key_id": key_id,
+        "project": project,
+        "name": name or f"key {key_id}",
+        "scopes": sorted({scope.value for scope in scopes}),
+        "key_hash": secret.hash(key),
+        "sealed_secret": secret.seal(shared_secret, bound_to=key_id) if shared_secret else None,
+        "expires_in": timedelta(days=expires_in_days) if expires_in_days is not None else None,
+    }
+    with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
+        stored = cursor.execute(SQL["create"], row).fetchone()
+    assert stored is not None
+    return Issued(stored, key, shared_secret)
+
+
+def listed(connection: Connection, *, project: str | None = None) -> tuple[StoredKey, ...]:
+    """All keys, or those of one project, by project and then by age."""
+    with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
+        return tuple(cursor.execute(SQL["listed"], {"project": project}).fetchall())
+
+
+def revoke(connection: Connection, key_id: str) -> StoredKey:
+    """End a key; a second time changes nothing. Raises UnknownKey."""
+    with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
+        stored = cursor.execute(SQL["revoke"], {"key_id": key_id}).fetchone()
+    if stored is None:
+        shown = (
+            repr(key_id) if KEY_ID.fullmatch(key_id) else "this id"
+        )  # it may be a whole key, pasted by mistake
+        raise UnknownKey(f"There is no key with {shown}.")
+    return stored
+
+
+def _check(
+    project: str, scopes: Sequence[Scope], name: str | None, expires_in_days: float | None
+) -> None:
+    for field_name, text in (("project", project), ("name", name)):
+        if text is not None and (
+            not text.isprintable() or not 1 <= len(text) <= settings.WORD_LENGTH_MAX
+        ):
+            raise Invalid(
+                f"The {field_name} of a key has 1 to {settings.WORD_LENGTH_MAX} printable characters.",
+                field=field_name,
+            )
+    if not scopes or Scope.PUBLIC in scopes:
+        raise Invalid("A key needs at least one scope, and `public` is none.", field="scopes")
+    if expires_in_days is not None and not 0 < expires_in_days <= settings.KEY_DAYS_MAX:
+        raise Invalid(
+            f"A key expires after more than 0 and at most {settings.KEY_DAYS_MAX} days.",
+            field="expires_in_days",
+        )
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def _checksum(key_id: str, random: str, secret: Secret) -> str:
+    number = int.from_bytes(secret.checksum(f"{PREFIX}_{key_id}_{random}")[:8])
+    characters = []
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_BASE62))
+        characters.append(_BASE62[digit])
+    return "".join(characters)

@@ -1,0 +1,87 @@
+"""Figures for Prometheus: requests, refusals, commits and how far the read models are.
+
+Invariants: names and labels are for ever, since dashboards hold them; no label takes a value from a client.
+Units: seconds, events, positions."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from api.dialects.dialect import Dialect
+from api.operation import Operation
+from ledger.errors import LedgerError
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Measures:
+    """The figures of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "jobledger_requests",
+            "Requests answered.",
+            ("dialect", "operation", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "jobledger_request_seconds",
+            "Time from the request's head to its answer.",
+            ("dialect", "operation"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "jobledger_refusals",
+            "Requests refused, by the ledger's code.",
+            ("dialect", "code"),
+            registry=self.registry,
+        )
+        self._events = Counter(
+            "jobledger_appended_events", "Events appended by this process.", registry=self.registry
+        )
+        self.waiting = Gauge(
+            "jobledger_commit_waiting", "Writes waiting for a commit.", registry=self.registry
+        )
+        self.position = Gauge(
+            "jobledger_position", "The position of the last event.", registry=self.registry
+        )
+        self.reached = Gauge(
+            "jobledger_projection_position",
+            "The position a read model has reached.",
+            ("projection",),
+            registry=self.registry,
+        )
+        self.lag = Gauge(
+            "jobledger_projection_lag",
+            "Events a read model is behind.",
+            ("projection",),
+            registry=self.registry,
+        )
+        self.stopped = Gauge(
+            "jobledger_projection_stopped",
+            "1 when a read model stopped at an event it cannot read.",
+            ("projection",),
+            registry=self.registry,
+        )
+
+    def answered(
+        self, dialect: Dialect, operation: Operation | None, status: int, seconds: float
+    ) -> None:
+        """Count one answer."""
+        name = operation.id if operation else "none"
+        self._requests.labels(dialect.name, name, str(status)).inc()
+        self._seconds.labels(dialect.name, name).observe(seconds)
+
+    def refused(self, dialect: Dialect, error: LedgerError) -> None:
+        """Count one refusal."""
+        self._refusals.labels(dialect.name, error.code).inc()
+
+    def appended(self, events: int) -> None:
+        """Count events of one commit."""
+        self._events.inc(events)
+
+    def text(self) -> bytes:
+        """All figures in Prometheus's text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,149 @@
+"""An operation: one method at one path, from the caller's words to a question and from the answer to bytes.
+
+Invariants: `ask` and `tell` are pure (no request, connection or clock; the time is part of what was asked); an operation names its scope;
+what it may answer, OpenAPI says. Errors: `ask` raises LedgerError, which the caller's dialect words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+from uuid_utils.compat import uuid7
+
+from ledger.commands import Write
+from ledger.committer import Committed
+from ledger.errors import LedgerError
+from ledger.job import Job
+from projections.question import Counts, Events, Feed, Named, Page, Query, Tally
+
+
+class Scope(StrEnum):
+    """What a credential may do. PUBLIC needs none."""
+
+    PUBLIC = "public"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    JOBS_CANCEL = "jobs:cancel"
+    AUDIT_READ = "audit:read"
+    KEYS_MANAGE = "keys:manage"
+    ADMIN = "admin"
+
+
+# What a scope grants beside itself.
+IMPLIED: Mapping[Scope, frozenset[Scope]] = MappingProxyType(
+    {Scope.ADMIN: frozenset(Scope), Scope.JOBS_WRITE: frozenset({Scope.JOBS_CANCEL})}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the credential's id, the name that events carry as their actor, its one project and its scopes."""
+
+    key_id: str
+    name: str
+    project: str
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the scope is granted, by itself or implied by another."""
+        if scope is Scope.PUBLIC or scope in self.scopes:
+            return True
+        return any(scope in IMPLIED.get(granted, ()) for granted in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request in words. `query` keeps order and repeats; header names are lower case; `request_id` is ours, for logs and events."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    now: datetime = field(default_factory=lambda: datetime.fromtimestamp(0).astimezone())
+    request_id: str = ""
+    base_url: str = ""
+    principal: Principal | None = None
+    new_id: Callable[[], UUID] = uuid7
+
+    @property
+    def who(self) -> Principal:
+        """The principal of an operation that is not public."""
+        assert self.principal is not None, "only public operations have no principal"
+        return self.principal
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer in bytes. `media_type` is the whole Content-Type value."""
+
+    status: int
+    body: bytes
+    media_type: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The question of an operation that knows its answer: a constant table, a form of words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A question about the ledger itself; the answer is ready-made bytes."""
+
+    page: Literal["live", "ready", "metrics", "version", "openapi", "docs"]
+
+
+Question = Query | Named | Feed | Tally | Write | Nothing | Shown
+Answer = Page | tuple[Job, ...] | Events | Counts | Committed | Said | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as OpenAPI shows it. `schema` is JSON Schema; `where` is query, path or header."""
+
+    name: str
+    where: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    required: bool = False
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One documented success. `model` or `schema` says its body, `headers` names the headers that OpenAPI lists."""
+
+    status: int
+    description: str
+    model: type[BaseModel] | None = None
+    schema: Mapping[str, Any] | None = None
+    media_types: tuple[str, ...] = ("application/json",)
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of OPERATIONS."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    scope: Scope
+    ask: Callable[[Asked], Question]
+    tell: Callable[[Asked, Any], Said]
+    replies: tuple[Reply, ...]
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    body_media_types: tuple[str, ...] = ("application/json",)
+    faults: tuple[type[LedgerError], ...] = ()
+    description: str = ""

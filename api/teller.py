@@ -1,0 +1,177 @@
+"""The teller: answers questions from the log and its read models, for one process.
+
+Invariants: a question is answered only for its principal's own project; a write waits until the read models have reached it unless the caller
+prefers not to; nobody sleeps or polls per request. Errors: LedgerError; Busy when the database or the queue has no room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any, Self
+
+import psycopg
+from ledger.wake import Herald
+from projections.position import Waiter
+from projections.runner import Runner
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from api.auth import Authenticator
+from api.dialects.dialect import Dialect
+from api.dialects.native.words import prefers
+from api.faults import Behind, Forbidden, NoSuchProject, Unauthenticated
+from api.measures import Measures
+from api.operation import Answer, Asked, Nothing, Operation, Principal, Question, Said, Scope, Shown
+from api.pages import Pages
+from api.secret import Secret
+from ledger import settings
+from ledger.commands import Write
+from ledger.committer import Committed, Committer
+from ledger.connection import Role, conninfo
+from ledger.errors import Busy
+from projections import query
+from projections.question import Feed, Named, Query, Tally
+
+# Path parameters that name a tenant, in any dialect.
+_TENANTS = ("project", "projectId")
+
+
+class Teller:
+    """Everything that a process holds open to answer with. `async with Teller(...)` opens it, and closes it in reverse."""
+
+    def __init__(self, dsn: str, secret: Secret, *, run_projections: bool = True) -> None:
+        chosen = settings.settings()
+        self._dsn = dsn
+        self._wait_s_max = chosen.wait_s_max
+        self.measures = Measures()
+        self.pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
+            conninfo(dsn, Role.APP),
+            kwargs={"autocommit": True},
+            min_size=2,
+            max_size=chosen.pool_connections_max,
+            timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
+            max_waiting=settings.POOL_WAITING_MAX,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name="questions",
+        )
+        self.herald = Herald(dsn)
+        self.committer = Committer(
+            dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
+        )
+        self.waiter = Waiter(self.pool)
+        self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
+        self.authenticator = Authenticator(self.pool, secret)
+        self.pages = Pages(self)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as opening:
+            await self.pool.open(wait=True, timeout=settings.RECONNECT_S)
+            opening.push_async_callback(self.pool.close)
+            await opening.enter_async_context(self.waiter)
+            if self.runner is not None:
+                self.runner.start()
+                opening.push_async_callback(asyncio.to_thread, self.runner.stop)
+            await opening.enter_async_context(self.herald)
+            await opening.enter_async_context(self.committer)
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def perform(self, dialect: Dialect, operation: Operation, asked: Asked) -> Said:
+        """Authenticate, authorise, ask, answer, tell."""
+        if operation.scope is not Scope.PUBLIC:
+            asked = await self._known(dialect, operation, asked)
+        question = operation.ask(asked)
+        answer = await self.answer(question, asked)
+        return operation.tell(asked, answer)
+
+    async def answer(self, question: Question, asked: Asked) -> Answer:
+        """The answer to one question."""
+        match question:
+            case Write():
+                return await self._save(question, asked)
+            case Query() | Named() | Tally() | Feed():
+                return await self._read(question)
+            case Shown(page):
+                return await self.pages.page(page, asked)
+            case Nothing():
+                return None
+
+    async def _known(self, dialect: Dialect, operation: Operation, asked: Asked) -> Asked:
+        credential = dialect.credential(asked)
+        if credential is None:
+            raise Unauthenticated(
+                "This operation needs a credential, and the request brought none."
+            )
+        async with self._refusals():
+            principal = await self.authenticator.resolve(credential, asked.now)
+        _check_tenant(principal, asked)
+        if not principal.may(operation.scope):
+            raise Forbidden(
+                f"{operation.id} needs the scope {operation.scope.value}, which this key lacks."
+            )
+        return replace(asked, principal=principal)
+
+    async def _save(self, write: Write, asked: Asked) -> Committed:
+        committed = await self.committer.commit(write)
+        self.measures.appended(len(committed.recorded))
+        if self._wait_s_max and not prefers(asked, "respond-async"):
+            await self.waiter.reached(committed.position, self._wait_s_max)
+        return committed
+
+    async def _read(self, question: Query | Named | Tally | Feed) -> Answer:
+        if not isinstance(question, Feed) and question.min_position:
+            await self._reach(question.min_position)
+        async with self._refusals(), self.pool.connection() as connection:
+            match question:
+                case Query():
+                    return await query.find(connection, question)
+                case Named():
+                    return await query.named(connection, question)
+                case Tally():
+                    return await query.tally(connection, question)
+                case Feed():
+                    return await query.feed(connection, question)
+
+    async def _reach(self, position: int) -> None:
+        if not await self.waiter.reached(position, self._wait_s_max):
+            raise Behind(f"The read models have not reached position {position} yet.")
+
+    @asynccontextmanager
+    async def _refusals(self) -> AsyncIterator[None]:
+        """A database without room, or away, is the caller's Busy and not our crash."""
+        try:
+            yield
+        except (PoolTimeout, TooManyRequests) as error:
+            raise Busy("All database connections are taken.") from error
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+            raise Busy(
+                "The question took longer than the ledger allows.", retry_after_s=5
+            ) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Busy("The database does not answer.") from error
+
+    def _committed(self, position: int) -> None:
+        self.herald.announce(position)
+        if self.runner is not None:
+            self.runner.wake(position)
+
+    def _progressed(self, name: str, position: int) -> None:
+        """Called by a projection's thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
+
+
+def _check_tenant(principal: Principal, asked: Asked) -> None:
+    for name in _TENANTS:
+        project = asked.path_params.get(name)
+        if project is not None and project != principal.project:
+            raise NoSuchProject(f"This key sees no project {project[:100]!r}.")

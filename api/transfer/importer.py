@@ -1,0 +1,276 @@
+"""The importer: batches of histories into the log.
+
+Invariants: what the ledger has already is found and left alone, what it lacks behind that is appended, and what does not fit is rejected, job by job;
+one bad job does not sink another. The next batch is read and encoded while the database works on the last. Errors: psycopg's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+
+from api.transfer import held
+from api.transfer.held import Held
+from api.transfer.known import Known, KnownJobs
+from api.transfer.rejects import Rejects
+from ledger import bulk, imported, settings, store
+from ledger.bulk import Addition
+from ledger.errors import Conflict, IdentityTaken, Invalid, LedgerError
+from ledger.imported import Claim, History
+from ledger.store import Connection, TurnedAway
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an import did: jobs made, events appended, rows that were there already (of transitions: lines), and where that left the log."""
+
+    jobs: int = 0
+    events: int = 0
+    already: int = 0
+    position: int = 0
+
+
+class Importer:
+    """One import. `connection` appends, `lookup` reads; in a transaction they are the same. `begin` is where the log stood before.
+
+    `append` False: everything but that is done."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        lookup: Connection,
+        rejects: Rejects,
+        held_jobs: Held,
+        *,
+        begin: int,
+        append: bool = True,
+    ) -> None:
+        self.counts = Counts(position=begin)
+        self._connection = connection
+        self._lookup = lookup
+        self._rejects = rejects
+        self._held = held_jobs
+        self._append = append
+        self._known = KnownJobs(lookup, begin)
+        self._numbers: deque[int] = deque()
+        self._legality = imported.Legality()
+        self._looks = True  # whether the ledger is asked for a batch's jobs before it is sent
+        self._again: list[History] = []
+        self._under_way: asyncio.Task[None] | None = None
+
+    @property
+    def follow(self) -> bool:
+        """Whether a job may come up in many batches, so that each batch waits for the one before."""
+        return self._known.follow
+
+    @follow.setter
+    def follow(self, follow: bool) -> None:
+        self._known.follow = follow
+
+    def new_number(self) -> int:
+        """A number that nobody else gets. `draw` sees to it that there are enough."""
+        return self._numbers.popleft()
+
+    async def draw(self, count: int) -> None:
+        """Have at least so many numbers at hand."""
+        if len(self._numbers) < count:
+            count = max(count, settings.NUMBERS_AHEAD)
+            self._numbers.extend(await store.numbers(self._lookup, count))
+
+    async def take(self, histories: Sequence[History]) -> None:
+        """Import a batch. Its outcome is known when the next one is taken, or at `finish`."""
+        if self.follow:
+            await self.finish()
+        await self._round([*self._left(), *histories])
+
+    async def finish(self) -> None:
+        """Wait for what is under way, and look again at what other writers came in between of."""
+        await self._settled()
+        while again := self._left():
+            await self._round(again)
+            await self._settled()
+
+    async def abandon(self) -> None:
+        """Wait for what is under way, whatever becomes of it."""
+        if self._under_way is not None:
+            await asyncio.wait([self._under_way])
+            if not self._under_way.cancelled():
+                self._under_way.exception()  # looked at, so that asyncio does not complain of it as well
+
+    def _left(self) -> list[History]:
+        again, self._again = self._again, []
+        return again
+
+    async def _settled(self) -> None:
+        if self._under_way is not None:
+            task, self._under_way = self._under_way, None
+            await task
+
+    async def _round(self, histories: Sequence[History]) -> None:
+        additions = await self._planned(histories)
+        if additions and self._append:
+            batch = bulk.encode(additions)
+            await self._settled()
+            self._under_way = asyncio.create_task(self._save(additions, batch))
+
+    async def _planned(self, histories: Sequence[History]) -> list[Addition]:
+        """What of these histories is to be appended. The rest is counted as already there, or rejected."""
+        await self.draw(sum(_lacks_number(one) for one in histories))
+        asked = [one for one in histories if self._looks or one.attempts or one.creation is None]
+        found = await self._known.found(asked)
+        if begun := [one for one in asked if one.creation is not None]:
+            self._looks = any(one.job_id in found for one in begun)
+        now = datetime.now(UTC)
+        planned: dict[UUID, Addition] = {}
+        for history in _together(histories) if self.follow else histories:
+            if history.job_id in planned:
+                self._again.append(
+                    history
+                )  # a second row of one job: its turn comes when the first is saved
+            elif addition := self._addition(history, found.get(history.job_id), now):
+                planned[history.job_id] = addition
+        return list(planned.values())
+
+    def _addition(self, history: History, known: Known | None, now: datetime) -> Addition | None:
+        if self.follow and not self._let_through(history):
+            return None
+        if history.torn:
+            self._refuse(history, Conflict("Its names belong to different jobs.", version=0))
+            return None
+        if known is None:
+            return self._new(history, now)
+        if known.project != history.project:
+            taken = IdentityTaken(f"The id {history.job_id} is taken.", field="id", holder=None)
+            self._refuse(history, taken)
+            return None
+        return self._further(history, known, now)
+
+    def _let_through(self, history: History) -> bool:
+        """Reject the lines of a job that is held back; whether any are left."""
+        line = self._held.line(history.project, _all_names(history))
+        if line is not None:
+            for claim in history.claims:
+                if claim.line > line:
+                    self._rejects.add(claim.line, history.raws[claim.line], held.reason(line))
+            history.claims = [claim for claim in history.claims if claim.line < line]
+        return bool(history.claims)
+
+    def _new(self, history: History, now: datetime) -> Addition | None:
+        """A job that the ledger does not have."""
+        if history.creation is None:
+            self._refuse(history, imported.unknown(history))
+            return None
+        if history.creation.number is None:
+            imported.renumber(history, self.new_number())
+        refused = self._legality.refusal(history, now)
+        if refused is not None:
+            index, error = refused
+            self._refuse(history, error, history.claims[index:])
+            history.claims = [] if history.whole else history.claims[:index]
+        return Addition(history, history.claims) if history.claims else None
+
+    def _further(self, history: History, known: Known, now: datetime) -> Addition | None:
+        """A job that the ledger has: what the source tells beyond that."""
+        begins, told, after = history.creation is not None, len(history.claims), known.job.version
+        rest, error = imported.untold(history, known.there)
+        kept: Sequence[Claim] = ()
+        bad = rest if error else []
+        if rest and error is None:
+            decided = imported.decided(known.job, history, rest, now)
+            kept = decided.claims
+            if decided.refused is not None:
+                index, error = decided.refused
+                bad = rest[index:]
+            known.goes_on(decided.job)
+        if error is not None:
+            self._refuse(history, imported.another(error) if begins else error, bad)
+            kept = () if history.whole else kept
+        elif history.whole:
+            self.counts.already += not kept
+        if not history.whole:
+            self.counts.already += told - len(kept) - len(bad)
+            history.claims = list(kept)
+            self._known.keep(history.job_id, known)
+        if not kept:
+            self._give_back(history)
+            return None
+        return Addition(history, kept, after)
+
+    def _refuse(
+        self, history: History, error: LedgerError, claims: Sequence[Claim] | None = None
+    ) -> None:
+        """Reject these claims of a history, all of them unless said otherwise: the first for its reason, the others because of it."""
+        lines = list(
+            dict.fromkeys(claim.line for claim in (history.claims if claims is None else claims))
+        )
+        for line in lines:
+            reason = str(error) if line == lines[0] else held.reason(lines[0])
+            self._rejects.add(line, history.raws[line], reason)
+        if self.follow:
+            self._held.hold(history.project, _all_names(history), lines[0])
+        self._give_back(history)
+
+    def _give_back(self, history: History) -> None:
+        """A number that was drawn for a job that is not made is there for the next."""
+        creation = history.creation if history.claims else None
+        if history.drawn and creation is not None and creation.number is not None:
+            self._numbers.append(creation.number)
+            history.drawn = False
+
+    async def _save(self, additions: Sequence[Addition], batch: str) -> None:
+        try:
+            head, answers = await bulk.append(self._connection, len(additions), batch)
+        except psycopg.DataError as error:
+            # One unit holds what PostgreSQL cannot store: find it, spare the others.
+            if len(additions) == 1:
+                sentence = f"The database cannot store this: {error.diag.message_primary}."
+                self._refuse(additions[0].history, Invalid(sentence))
+                return
+            for addition in additions:
+                await self._save([addition], bulk.encode([addition]))
+            return
+        events = 0
+        for addition, answer in zip(additions, answers, strict=True):
+            if answer is None:
+                events += len(addition.claims)
+                self.counts.jobs += addition.after == 0
+            else:
+                self._turned_away(addition.history, answer)
+        self.counts.events += events
+        self.counts.position = max(self.counts.position, head + events)
+
+    def _turned_away(self, history: History, answer: TurnedAway) -> None:
+        """Look again at a job that somebody else reached first; that may have been an earlier run, or a row above."""
+        self._known.forget(history.job_id)
+        history.attempts += 1
+        if history.attempts >= settings.IMPORT_ATTEMPTS_MAX:
+            self._refuse(history, Conflict("Other writers kept changing the job.", version=0))
+            return
+        if history.drawn and answer.reason == "taken" and answer.detail[0] == "number":
+            imported.renumber(history, None)  # the next round draws another
+        self._again.append(history)
+
+
+def _lacks_number(history: History) -> bool:
+    return history.creation is not None and history.creation.number is None
+
+
+def _all_names(history: History) -> list[tuple[str, str]]:
+    return [*history.names, ("id", str(history.job_id))]
+
+
+def _together(histories: Sequence[History]) -> list[History]:
+    """Histories of one job that its lines named differently, as one."""
+    by_id: dict[UUID, History] = {}
+    for history in histories:
+        first = by_id.setdefault(history.job_id, history)
+        if first is not history:
+            first.claims = sorted([*first.claims, *history.claims], key=lambda claim: claim.line)
+            first.raws |= history.raws
+            first.names = tuple(dict.fromkeys([*first.names, *history.names]))
+    return list(by_id.values())

@@ -1,0 +1,94 @@
+"""Known jobs: what the ledger already has of the jobs that a file tells of.
+
+Invariants: a history that is found goes by the job's own id from then on; a job that is followed is folded once and then carried along, at most
+`settings.IMPORT_JOBS_FOLLOWED_MAX` of them, the least recently used go first. Errors: psycopg's own."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from uuid import UUID
+
+from ledger import bulk, settings
+from ledger.codec import Row, decode
+from ledger.imported import History
+from ledger.job import Job, fold
+from ledger.store import Connection
+
+
+class Known:
+    """A job that the ledger has. `there` is what of it a source may tell again; its fold is made when it is first needed."""
+
+    def __init__(self, rows: list[Row], there: list[Row]) -> None:
+        self.project = rows[0].project
+        self.there = there
+        self._rows = rows
+        self._job: Job | None = None
+
+    @property
+    def job(self) -> Job:
+        """The job as the log has it, or as it will once what was decided is saved."""
+        if self._job is None:
+            self._job = fold([decode(row) for row in self._rows])
+            self._rows = []
+        assert self._job is not None
+        return self._job
+
+    def goes_on(self, job: Job | None) -> None:
+        """The job was decided to become this."""
+        assert job is not None
+        self._job = job
+
+
+class KnownJobs:
+    """What is known of a file's jobs. `begin` is the position at which the import began; `follow`: jobs come up again and again."""
+
+    def __init__(self, lookup: Connection, begin: int) -> None:
+        self.follow = False
+        self._lookup = lookup
+        self._begin = begin
+        self._followed: OrderedDict[UUID, Known] = OrderedDict()
+
+    async def found(self, asked: Sequence[History]) -> dict[UUID, Known]:
+        """The jobs of these histories that the ledger has."""
+        if not asked:
+            return {}
+        await self._resolve(asked)
+        wanted = {history.job_id for history in asked if history.by_id}
+        found = {job_id: self._followed[job_id] for job_id in wanted if job_id in self._followed}
+        missing = wanted - found.keys()
+        if missing:
+            for job_id, rows in (await bulk.stored(self._lookup, missing)).items():
+                # What this import itself appended is not told again by a later line of the same file.
+                there = [
+                    row for row in rows if not self.follow or row.notification_id <= self._begin
+                ]
+                found[job_id] = Known(rows, there)
+        return found
+
+    async def _resolve(self, asked: Sequence[History]) -> None:
+        holders = await bulk.holders(self._lookup, asked)
+        for history in asked:
+            named = (holders.get((history.project, kind, value)) for kind, value in history.names)
+            ids = {job_id for job_id in named if job_id is not None}
+            if history.by_id:
+                ids.add(history.job_id)
+            history.torn = len(ids) > 1
+            if len(ids) == 1:
+                history.job_id, history.by_id = ids.pop(), True
+
+    def keep(self, job_id: UUID, known: Known) -> None:
+        """Carry a job along while more of its lines are to be expected."""
+        if not self.follow:
+            return
+        if known.job.absorbed and not known.there:
+            self._followed.pop(job_id, None)
+            return
+        self._followed[job_id] = known
+        self._followed.move_to_end(job_id)
+        if len(self._followed) > settings.IMPORT_JOBS_FOLLOWED_MAX:
+            self._followed.popitem(last=False)
+
+    def forget(self, job_id: UUID) -> None:
+        """Somebody else changed the job: read it anew."""
+        self._followed.pop(job_id, None)

@@ -1,0 +1,261 @@
+"""The commands on a real ledger, each as a process of its own: what scripts build on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2 as httpx
+import psycopg
+import pytest
+
+from api.keys import parse
+from api.secret import read
+from ledger.migrate import migrations
+from tests.fix_command import Command, Serving, commanding
+from tests.fix_embedded import wait_until
+
+SCOPES = ("--scope", "jobs:read", "--scope", "jobs:write")
+
+
+def client(serving: Serving, key: str) -> httpx.Client:
+    assert serving.url is not None
+    return httpx.Client(
+        base_url=serving.url, headers={"Authorization": f"Bearer {key}"}, timeout=30
+    )
+
+
+def create_job(
+    serving: Serving, key: str, project: str = "p", **fields: object
+) -> dict[str, object]:
+    with client(serving, key) as api:
+        created = api.post(f"/v1/projects/{project}/jobs", json={"type": "VirtualServer", **fields})
+    assert created.status_code == 201, created.text
+    job: dict[str, object] = created.json()
+    return job
+
+
+def test_serve_makes_a_ledger_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with commanding(tmp_path / "new") as command:
+        serving = command.serve()
+        assert serving.url is not None
+        assert httpx.get(f"{serving.url}/livez").status_code == 200
+        assert httpx.get(f"{serving.url}/readyz").status_code == 200
+        database = command.postgres()
+        assert database is not None
+        assert serving.end(signal.SIGTERM) == 0
+        assert not database.is_alive()
+        assert not (command.data / "postgres" / "postmaster.pid").exists()
+        assert stat.S_IMODE((command.data / "secret").stat().st_mode) == 0o600
+        log = [json.loads(line) for line in serving.errors.read_text().splitlines()]
+        assert str(command.data) in next(
+            line["database"] for line in log if line["event"] == "database in use"
+        )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_serve_ends_in_order_on(number: signal.Signals, command: Command) -> None:
+    serving = command.serve()
+    assert serving.end(number) == 0
+    assert command.postgres() is None
+
+
+def test_a_signal_before_it_is_ready(command: Command) -> None:
+    serving = command.start("serve", "--port", "0")
+    wait_until(lambda: "database in use" in serving.errors.read_text())
+    assert serving.end() == 0
+    assert command.postgres() is None
+
+
+def test_serve_takes_the_port_it_is_given_and_no_other(command: Command) -> None:
+    first = command.serve()
+    assert first.url is not None
+    port = first.url.rpartition(":")[2]
+    second = command("serve", "--port", port)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert f"127.0.0.1 port {port} cannot be used" in second.stderr
+    assert "--port" in second.stderr
+    assert command.postgres() is not None
+
+
+def test_keys_are_made_used_and_revoked_while_it_serves(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES, "--name", "Anna")
+    assert set(made) >= {"key", "key_id", "secret"}
+    job = create_job(serving, made["key"])
+    assert job["owner"] == "Anna"
+    listed = command.answer("keys", "list")["keys"]
+    assert [key["key_id"] for key in listed] == [made["key_id"]]
+    assert made["key"] not in json.dumps(listed)
+    revoked = command.answer("keys", "revoke", made["key_id"])
+    assert revoked["revoked_at"]
+    deadline = datetime.now(UTC) + timedelta(seconds=5)
+    with client(serving, made["key"]) as api:
+        while api.get("/v1/projects/p/jobs").status_code == 200:
+            assert datetime.now(UTC) < deadline, "a revoked key still opens after 5 s"
+    assert command.postgres() is not None, "the commands left the database to the server"
+
+
+def test_keys_are_made_without_a_server(tmp_path: Path) -> None:
+    with commanding(tmp_path / "new") as command:
+        made = command.answer("keys", "create", "--project", "p", *SCOPES, "--expires-in-days", "2")
+        assert command.postgres() is None
+        assert parse(made["key"], read(command.data / "secret")) == made["key_id"]
+        assert made["secret"] is None
+        serving = command.serve()
+        create_job(serving, made["key"])
+        assert serving.end() == 0
+
+
+def test_signing_keys(command: Command) -> None:
+    made = command.answer("keys", "create", "--project", "p", "--scope", "jobs:read", "--signing")
+    assert made["key"] == made["key_id"]
+    assert len(made["key"]) == 16
+    assert len(made["secret"]) >= 32
+    assert made["bearer"].startswith(f"jl_{made['key_id']}_")
+
+
+def test_a_key_shown_to_people(command: Command) -> None:
+    done = command("keys", "create", "--project", "p", *SCOPES)
+    fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert fields["key"].startswith("jl_")
+    assert fields["scopes"] == "jobs:read jobs:write"
+    assert "cannot be shown again" in done.stderr
+    assert fields["key"] not in done.stderr
+
+
+def test_dsn_is_for_a_running_database(command: Command) -> None:
+    idle = command("dsn")
+    assert (idle.returncode, idle.stdout) == (1, "")
+    assert "jobledger serve" in idle.stderr
+    assert command.postgres() is None
+    serving = command.serve()
+    with psycopg.connect(command("dsn").stdout.strip(), autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM ledger.migrations").fetchone() == (
+            len(migrations()),
+        )
+    assert serving.end() == 0
+
+
+def test_status(command: Command) -> None:
+    idle = command.answer("status")
+    assert idle["position"] == 0
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES)
+    create_job(serving, made["key"])
+    told = command.answer("status")
+    assert told["position"] == 1
+    assert set(told["projections"]) >= {"jobs", "job_states", "job_counts"}
+    assert all(one == {"position": 1, "lag": 0} for one in told["projections"].values())
+    assert "log\t1" in command("status").stdout
+
+
+def test_jobs(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES, "--name", "Anna")
+    jobs = [
+        create_job(serving, made["key"], command=name, note="\x1b[2J\nx")
+        for name in ("Create", "Delete", "Create")
+    ]
+    page = command.answer(
+        "jobs",
+        "list",
+        "--project",
+        "p",
+        "--command",
+        "Create",
+        "--sort",
+        "number",
+        "--limit",
+        "1",
+        "--total",
+    )
+    assert [job["id"] for job in page["jobs"]] == [jobs[0]["id"]]
+    assert page["total"] == 2
+    words = [
+        "jobs",
+        "list",
+        "--project",
+        "p",
+        "--command",
+        "Create",
+        "--sort",
+        "number",
+        "--limit",
+        "1",
+    ]
+    after = command.answer(*words, "--cursor", page["next"])
+    assert [job["id"] for job in after["jobs"]] == [jobs[2]["id"]]
+    assert after["next"] is None
+    both = command.answer(
+        "jobs", "list", "--project", "p", "--command", "Create", "--command", "Delete"
+    )
+    assert len(both["jobs"]) == 3
+    assert command.answer("jobs", "list", "--project", "q")["jobs"] == []
+    lines = command("jobs", "list", "--project", "p").stdout.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("number\tstate\t")
+
+    with client(serving, made["key"]) as api:
+        served = api.get(f"/v1/projects/p/jobs/{jobs[0]['id']}").json()
+    for name in (str(jobs[0]["number"]), str(jobs[0]["id"])):
+        assert command.answer("jobs", "show", name, "--project", "p") == served
+    assert command.answer("jobs", "history", name, "--project", "p")["history"] == served["history"]
+    shown = command("jobs", "history", name, "--project", "p").stdout
+    assert "\x1b" not in shown
+    assert r"\x1b[2J\nx" in shown
+    elsewhere = command("jobs", "show", name, "--project", "q")
+    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
+    assert command("jobs", "show", "nonsense", "--project", "p").returncode == 2
+
+
+def test_tail(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES)
+    other = command.answer("keys", "create", "--project", "q", *SCOPES)
+    create_job(serving, made["key"])
+    create_job(serving, other["key"], project="q")
+    following = command.start("tail", "--after", "0", "--project", "p", "--json")
+    assert following.process.stdout is not None
+    assert json.loads(following.process.stdout.readline())["position"] == 1
+    create_job(serving, made["key"])
+    assert json.loads(following.process.stdout.readline())["position"] == 3
+    assert following.end(signal.SIGINT) == 0, following.errors.read_text()
+    assert following.errors.read_text() == ""
+    whole = command("tail", "--after", "0", "--no-follow", "--json").stdout.splitlines()
+    assert [json.loads(line)["position"] for line in whole] == [1, 2, 3]
+    lines = command("tail", "--no-follow").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    assert serving.end() == 0
+
+
+def test_migrate(tmp_path: Path) -> None:
+    with commanding(tmp_path / "new") as command:
+        assert command.answer("migrate")["applied"] == [
+            migration.name for migration in migrations()
+        ]
+        assert command.answer("migrate")["applied"] == []
+        assert "Nothing to do" in command("migrate").stdout
+
+
+def test_rebuild(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES)
+    for _ in range(3):
+        create_job(serving, made["key"])
+    rebuilt = command.answer("rebuild")["rebuilt"]
+    assert {one["name"] for one in rebuilt} >= {"jobs", "job_states", "job_counts"}
+    assert [one["name"] for one in command.answer("rebuild", "jobs")["rebuilt"]] == ["jobs"]
+    assert len(command.answer("jobs", "list", "--project", "p")["jobs"]) == 3
+    assert command("rebuild", "nonsense").returncode in (1, 2)
+
+
+def test_a_command_that_is_ended_stops_the_database_it_started(command: Command) -> None:
+    following = command.start("tail", "--after", "0", "--json")
+    wait_until(lambda: command.postgres() is not None)
+    assert following.end(signal.SIGTERM) in (0, 128 + signal.SIGTERM)
+    assert command.postgres() is None

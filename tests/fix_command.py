@@ -1,0 +1,126 @@
+"""The command as its users run it: a process of its own, beside others.
+
+Invariants: whatever a test started is ended with it, its database too. Units: deadlines in seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import embedded
+from ledger.postmaster import Postmaster
+
+DEADLINE_S = 60.0
+_COMMAND = (sys.executable, "-c", "from api.cli import main; main(prog_name='jobledger')")
+
+
+@dataclass
+class Serving:
+    """A running `jobledger serve`. `url` is None until it said that it is ready."""
+
+    process: subprocess.Popen[str]
+    errors: Path
+    url: str | None = None
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait: the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE_S)
+
+
+class Command:
+    """`jobledger` on one data folder. `environment` goes to every process."""
+
+    def __init__(self, data: Path, running: ExitStack) -> None:
+        self.data = data
+        self.environment = {
+            **{name: word for name, word in os.environ.items() if not name.startswith("LEDGER_")},
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        }
+        self._running = running
+
+    def __call__(
+        self, *words: str, place: Sequence[str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        where = ["--data", str(self.data)] if place is None else place
+        return subprocess.run(
+            [*_COMMAND, *words, *where],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    def answer(self, *words: str, place: Sequence[str] | None = None) -> Any:
+        """What a command answers to a program. It must succeed."""
+        done = self(*words, "--json", place=place)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *words: str, place: Sequence[str] | None = None) -> Serving:
+        """Start a command that goes on; it is killed with the test if it is still there."""
+        where = ["--data", str(self.data)] if place is None else place
+        errors = self.data.parent / f"errors-{len(list(self.data.parent.iterdir()))}"
+        with errors.open("w") as file:
+            process = subprocess.Popen(
+                [*_COMMAND, *words, *where],
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                env=self.environment,
+            )
+        self._running.callback(_kill, process)
+        return Serving(process, errors)
+
+    def serve(self, *words: str, place: Sequence[str] | None = None) -> Serving:
+        """Start `serve` on a free port and wait until it is ready."""
+        serving = self.start("serve", "--port", "0", *words, place=place)
+        assert serving.process.stdout is not None
+        line = serving.process.stdout.readline()
+        assert line.startswith("ready http://"), serving.errors.read_text()
+        serving.url = line.split()[1]
+        return serving
+
+    def postgres(self) -> Postmaster | None:
+        """The embedded database of the folder while it runs."""
+        found = Postmaster.read(self.data / "postgres")
+        return found if found is not None and found.is_alive() else None
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextmanager
+def commanding(data: Path) -> Iterator[Command]:
+    """The command on a folder; at the end nothing of it runs."""
+    with ExitStack() as running:
+        running.callback(_stop_database, data)
+        yield Command(data, running)
+
+
+def _stop_database(data: Path) -> None:
+    if (left := embedded.running(data)) is not None:
+        left.stop("immediate")
+
+
+@pytest.fixture
+def command(cluster_folder: Path) -> Iterator[Command]:
+    """The command on a folder with an empty database, so that not every test waits for initdb."""
+    with commanding(cluster_folder) as command:
+        yield command
