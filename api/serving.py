@@ -62,8 +62,12 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the application and listen."""
-        await super().startup(sockets=sockets)
+        """Open the application and listen. Raises CannotListen when another process took the address in the meantime."""
+        try:
+            await super().startup(sockets=sockets)
+        except OSError as error:
+            await self.lifespan.shutdown()
+            raise CannotListen(f"The address cannot be listened on: {error}.") from error
         if self.started and not self.should_exit:
             self._on_ready()
 

@@ -30,6 +30,21 @@ class State(StrEnum):
     CANCELED = "Canceled"
 
 
+class Outcome(StrEnum):
+    """A state, with Failed told apart: what dialects with more or fewer states than ours are made from."""
+
+    CREATED = "Created"
+    QUEUED = "Queued"
+    PROCESSING = "Processing"
+    SUCCEEDED = "Succeeded"
+    RETRYING = "Retrying"
+    REJECTED = "Rejected"
+    INCOMPLETE = "Incomplete"
+    EXHAUSTED = "Exhausted"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
 TRANSITIONS: Mapping[State | None, Mapping[str, State]] = MappingProxyType(
     {
         None: {"job.created": State.CREATED},
@@ -138,13 +153,29 @@ class Job:
         """Whether the job has come to its end: no event but a note can change it any more."""
         return self.final or self.state in (State.SUCCEEDED, State.CANCELED)
 
+    @property
+    def outcome(self) -> Outcome:
+        """The state, with Failed told apart: to be retried, rejected, with bad items, after earlier failures, or at once."""
+        if self.state is not State.FAILED:
+            return Outcome(self.state.value)
+        if not self.final:
+            return Outcome.RETRYING
+        if self.kind is FailureKind.REJECTED:
+            return Outcome.REJECTED
+        if self.kind is FailureKind.ITEM_ERRORS:
+            return Outcome.INCOMPLETE
+        failures = sum(stay.state is State.FAILED for stay in self.history)
+        return Outcome.EXHAUSTED if failures > 1 else Outcome.FAILED
+
 
 def evolve(job: Job | None, recorded: Recorded) -> Job:
     """Fold one event into a job. Any order of legal events gives one result; nothing is refused."""
     event = recorded.event
     if isinstance(event, events.Created):
         return _created(event, recorded)
-    assert job is not None, f"{recorded.topic} at position {recorded.position} comes before job.created"
+    assert job is not None, (
+        f"{recorded.topic} at position {recorded.position} comes before job.created"
+    )
     job = replace(
         job,
         version=recorded.version,
@@ -159,7 +190,9 @@ def evolve(job: Job | None, recorded: Recorded) -> Job:
             return _items_reported(job, event)
         case events.Noted():
             return job
-    return _entered(job, recorded, TRANSITIONS[job.state].get(recorded.topic) or _LANDS[recorded.topic])
+    return _entered(
+        job, recorded, TRANSITIONS[job.state].get(recorded.topic) or _LANDS[recorded.topic]
+    )
 
 
 def fold(history: tuple[Recorded, ...] | list[Recorded], job: Job | None = None) -> Job | None:
@@ -170,7 +203,9 @@ def fold(history: tuple[Recorded, ...] | list[Recorded], job: Job | None = None)
 
 
 # Where each transition lands, whatever came before: evolve reads this when a log breaks today's TRANSITIONS.
-_LANDS: Mapping[str, State] = {topic: state for moves in TRANSITIONS.values() for topic, state in moves.items()}
+_LANDS: Mapping[str, State] = {
+    topic: state for moves in TRANSITIONS.values() for topic, state in moves.items()
+}
 
 
 def _created(event: events.Created, recorded: Recorded) -> Job:
@@ -214,7 +249,9 @@ def _entered(job: Job, recorded: Recorded, state: State) -> Job:
     failed = event if isinstance(event, events.Failed) else None
     final = failed.final if failed else False
     ended = final or state in (State.SUCCEEDED, State.CANCELED)
-    complete = state is State.SUCCEEDED or (failed is not None and failed.kind is FailureKind.ITEM_ERRORS and final)
+    complete = state is State.SUCCEEDED or (
+        failed is not None and failed.kind is FailureKind.ITEM_ERRORS and final
+    )
     stay = _stay(recorded, state, failed.kind if failed else None, final)
     return replace(
         job,
@@ -223,7 +260,9 @@ def _entered(job: Job, recorded: Recorded, state: State) -> Job:
         final=final,
         attempts=job.attempts + (state is State.PROCESSING),
         progress=1.0 if complete else 0.0 if state is State.PROCESSING else job.progress,
-        error_count=failed.error_count if failed and failed.error_count is not None else job.error_count,
+        error_count=failed.error_count
+        if failed and failed.error_count is not None
+        else job.error_count,
         started_at=job.started_at or (recorded.at if state is State.PROCESSING else None),
         ended_at=recorded.at if ended else None,
         ended_by=recorded.actor if ended else None,

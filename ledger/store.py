@@ -144,7 +144,9 @@ async def append(connection: Connection, units: Sequence[Unit]) -> list[Result]:
 async def streams(connection: Connection, after: dict[UUID, int]) -> dict[UUID, list[Recorded]]:
     """The events of each job behind the version given, in version order. Jobs without any are absent."""
     found: dict[UUID, list[Recorded]] = {}
-    cursor = await connection.execute(SQL["streams"], (list(after), list(after.values())), prepare=True)
+    # Never prepared: a plan that is kept from when the log was short would read all of it for ever.
+    parameters = (list(after), list(after.values()))
+    cursor = await connection.execute(SQL["streams"], parameters, prepare=False)
     for row in await cursor.fetchall():
         recorded = decode(Row(*row))
         found.setdefault(recorded.job_id, []).append(recorded)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID
 
-from ledger.job import State
+from ledger.job import Outcome, State
 from ledger.settings import WORD_LENGTH_MAX
 
 Value = str | int | datetime | UUID
@@ -78,6 +78,16 @@ def state(word: str) -> str:
         ) from None
 
 
+def outcome(word: str) -> str:
+    """The name of an outcome."""
+    try:
+        return Outcome(word).value
+    except ValueError:
+        raise ValueError(
+            f"An outcome is one of {', '.join(Outcome)}, in exactly this spelling."
+        ) from None
+
+
 def name(word: str) -> str:
     """A name, to be matched letter for letter."""
     if not 0 < len(word) <= WORD_LENGTH_MAX:
@@ -126,6 +136,8 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
         for row in (
             Filter("state", "in", "state", state, "project_state_created_at_number", True,
                    "Where the job stands: Created, Queued, Processing, Succeeded, Failed or Canceled."),
+            Filter("outcome", "in", "outcome", outcome, "project_outcome_created_at_number", True,
+                   "As state, but with Failed told apart: Retrying, Rejected, Incomplete (item errors), Exhausted (failed before), or Failed."),
             Filter("type", "in", "type", name, "project_type_created_at_number", True,
                    "What kind of thing the job is about."),
             Filter("command", "in", "command", name, "project_command_created_at_number", True,

@@ -28,7 +28,12 @@ CREATE TABLE {table} (
   updated_at timestamptz NOT NULL,
   started_at timestamptz,
   ended_at timestamptz,
-  ended_by text
+  ended_by text,
+  failures integer NOT NULL,
+  outcome text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN state <> 'Failed' THEN state WHEN NOT final THEN 'Retrying' WHEN kind = 'rejected' THEN 'Rejected'
+         WHEN kind = 'item_errors' THEN 'Incomplete' WHEN failures > 1 THEN 'Exhausted' ELSE 'Failed' END
+  ) STORED
 )
 
 -- name: index
@@ -37,6 +42,7 @@ CREATE UNIQUE INDEX ON {table} (project, number);
 CREATE INDEX ON {table} (project, created_at, number);
 CREATE INDEX ON {table} (project, updated_at, number);
 CREATE INDEX ON {table} (project, state, created_at, number);
+CREATE INDEX ON {table} (project, outcome, created_at, number);
 CREATE INDEX ON {table} (project, type, created_at, number);
 CREATE INDEX ON {table} (project, command, created_at, number) WHERE command IS NOT NULL;
 CREATE INDEX ON {table} (project, owner, created_at, number);
@@ -89,6 +95,7 @@ WITH stored AS (
          (array_agg(at ORDER BY version DESC) FILTER (WHERE at IS NOT NULL))[1] AS updated_at,
          (array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing'))[1] AS started_at,
          count(*) FILTER (WHERE state = 'Processing') AS attempts,
+         count(*) FILTER (WHERE state = 'Failed') AS failures,
          (array_agg(state ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS state,
          (array_agg(kind ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS kind,
          (array_agg(final ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS final,
@@ -113,7 +120,7 @@ WITH stored AS (
          e.event ->> 'owner', e.event ->> 'request_id', e.event ->> 'source_id', e.event ->> 'description', e.detail,
          f.state, f.kind, f.final, f.version, f.position, f.attempts, f.progress, f.error_count, f.messages,
          f.items_total, f.items_succeeded, f.items_failed, created.at, coalesce(f.updated_at, created.at), f.started_at,
-         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END
+         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END, f.failures
   FROM event e
   JOIN folded f ON f.job_id = e.job_id
   CROSS JOIN LATERAL (SELECT coalesce((e.event ->> 'created_at')::timestamptz, e.at, e.recorded_at) AS at) created
@@ -127,6 +134,7 @@ WITH stored AS (
       version = f.version,
       position = f.position,
       attempts = j.attempts + f.attempts,
+      failures = j.failures + f.failures,
       progress = coalesce(f.progress, j.progress),
       error_count = coalesce(f.error_count, j.error_count),
       messages = j.messages || f.messages,

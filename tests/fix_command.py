@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 
 from ledger import embedded
@@ -26,11 +27,27 @@ _COMMAND = (sys.executable, "-c", "from api.cli import main; main(prog_name='job
 
 @dataclass
 class Serving:
-    """A running `jobledger serve`. `url` is None until it said that it is ready."""
+    """A command that goes on. `url` is where `serve` answers, None until it said that it is ready."""
 
     process: subprocess.Popen[str]
     errors: Path
     url: str | None = None
+
+    def client(self, key: str) -> httpx.Client:
+        """A client with a key."""
+        assert self.url is not None
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=DEADLINE_S)
+
+    def create_job(self, key: str, project: str = "p", **fields: object) -> dict[str, Any]:
+        """A new job, as the API shows it."""
+        with self.client(key) as api:
+            created = api.post(
+                f"/v1/projects/{project}/jobs", json={"type": "VirtualServer", **fields}
+            )
+        assert created.status_code == 201, created.text
+        job: dict[str, Any] = created.json()
+        return job
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait: the exit code."""

@@ -68,13 +68,14 @@ def import_(
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
-    """Bring history in: a table with one row a job, one transition a line, or what `jobledger export` wrote.
+    """Bring history in: a table of jobs, transitions, or an export.
 
     \b
     jobledger import jobs.csv --data ./ledger --project demo --map jobs.toml
     jobledger export --data ./old | jobledger import - --data ./new
 
-    It may be stopped and run again: what is there already is recognised. A row that does not fit goes to the rejects, with its line and
+    FILE has one row a job, or one transition a line, or is what `jobledger export` wrote. It may be stopped and run again: what is there
+    already is recognised. A row that does not fit goes to the rejects, with its line and
     the reason; mend it and run again. A table needs a map; without one, or with a wrong one, you are shown what a map looks like.
     With --json: {"jobs", "events", "already", "rejected", "rejects", "seconds", "position"}.
     """  # noqa: D301 - Typer must see the backspace itself

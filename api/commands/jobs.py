@@ -17,6 +17,8 @@ from api.commands.output import cell, remark, say_fields, say_json, say_table
 from api.dialects.native import ask, view
 from api.operation import Asked
 from api.place import Place, Where, opened
+from api.transfer.catch_up import catch_up
+from ledger import store
 from ledger.errors import UnknownJob
 from ledger.job import Job
 from ledger.settings import COUNT_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
@@ -25,8 +27,8 @@ from projections.filters import FILTERS, SORTS
 from projections.question import Named, Page, Query
 
 command = command_group(
-    "List jobs, show one, or tell its history.\n\nThey are read from the read models, which `serve` keeps up with the log; `jobledger status` "
-    "says how far they are."
+    "List jobs, show one, or tell its history.\n\nThey are read from the read models, which `serve` keeps up with the log; where it does not "
+    "run, they are brought up first."
 )
 
 COLUMNS = (
@@ -81,6 +83,7 @@ def list_jobs(
     words += [("cursor", cursor_word)] if cursor_word else []
     question = ask.jobs(_asked(project, words))
     with opened(Where.said(data, database_url)) as place:
+        _follow(place)
         page = place.asked(lambda connection: query.find(connection, question))
     _say_page(page, question, json=json)
 
@@ -127,6 +130,7 @@ def show(
 ) -> None:
     """Show one job, with all that the ledger knows of it."""
     with opened(Where.said(data, database_url)) as place:
+        _follow(place)
         found = view.job(_named(place, project, job))
     if json:
         say_json(found)
@@ -148,11 +152,21 @@ def history(
 ) -> None:
     """Tell which states a job went through, when, and by whom."""
     with opened(Where.said(data, database_url)) as place:
+        _follow(place)
         found = view.job(_named(place, project, job))
     if json:
         say_json({"id": found["id"], "number": found["number"], "history": found["history"]})
         return
     say_table(HISTORY, ([stay[column] for column in HISTORY] for stay in found["history"]))
+
+
+def _follow(place: Place) -> None:
+    """Where no server folds what is new in the log, do so now: a read model that is behind would answer with the past."""
+    head = place.asked(store.head)
+    for one in catch_up(place, head).values():
+        if one.position < head:
+            why = f": {one.error}" if one.error else ""
+            remark(f"The read model {one.name} is {head - one.position} events behind{why}.")
 
 
 def _asked(project: str, words: list[tuple[str, str]]) -> Asked:

@@ -33,6 +33,8 @@ JOB_COLUMNS = (
     *("error_count", "messages", "items.total", "items.succeeded", "items.failed", "created_at"),
     *("updated_at", "started_at", "ended_at", "ended_by", "version", "position", "history"),
 )
+# What has no fixed shape, or several of something.
+JSON_COLUMNS = frozenset({"fields", "detail", "messages", "history"})
 
 
 def cells(columns: tuple[str, ...], said: Mapping[str, Any]) -> list[str]:
@@ -49,11 +51,11 @@ def _at(said: Mapping[str, Any], column: str) -> Any:
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return ""
-    if _READ.get(column) is not _json and isinstance(value, str):
+    if isinstance(value, str) and column not in JSON_COLUMNS:
         return value
     text = pydantic_core.to_json(value).decode()
-    # Times and ids are texts in JSON too.
-    return text if _READ.get(column) is not None else text.removeprefix('"').removesuffix('"')
+    # Times and ids are texts in JSON, where they have quotes.
+    return text if column in JSON_COLUMNS else text.removeprefix('"').removesuffix('"')
 
 
 def objects(row: dict[str, str]) -> dict[str, Any] | Bad:
@@ -87,7 +89,7 @@ def _name(text: str) -> str | int:
 # How cells are read that are no text.
 _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
-        **dict.fromkeys(("fields", "detail", "messages", "history"), _json),
+        **dict.fromkeys(JSON_COLUMNS, _json),
         **dict.fromkeys(("position", "version", "number", "attempts", "error_count"), int),
         **dict.fromkeys(("items.total", "items.succeeded", "items.failed"), int),
         **dict.fromkeys(("imported", "failure.final"), _truth),

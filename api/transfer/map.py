@@ -243,12 +243,9 @@ def parse(text: str, name: str = "MAP.toml") -> Map:
 
 def _faults(error: ValidationError) -> Iterator[str]:
     for found in error.errors(include_url=False, include_input=False, include_context=False):
-        table, *path = [
-            str(step) for step in found["loc"] if not str(step).startswith("function-")
-        ] or [""]
-        place = (
-            f"[{table}] {'.'.join(path)}".strip() if path or table in Map.model_fields else table
-        )
+        table, *path = [str(step) for step in found["loc"]] or [""]
+        brackets = path or table in ("job", "times", "status")
+        place = f"[{table}] {'.'.join(path)}".strip() if brackets else table
         sentence = found["msg"].removeprefix("Value error, ").rstrip(".")
         sentence = {
             "Field required": "is missing",

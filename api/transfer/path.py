@@ -80,7 +80,8 @@ def path(
         if refused is None:
             return told
         refusals.append(refused)
-    raise refusals[0]
+    # What the row has says most about why; where it has nothing, the fullest history does.
+    raise refusals[0] if queued or started else refusals[-1]
 
 
 def _told(ending: Ending, steps: tuple[bool, bool], known: tuple[bool, bool]) -> tuple[Told, ...]:

@@ -57,6 +57,10 @@ KEPT = (
     *("created_at", "updated_at", "started_at", "ended_at", "ended_by"),
 )
 
+_LATER = datetime(
+    9000, 1, 1, tzinfo=UTC
+)  # whether a time lies ahead is judged when the history is imported
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
@@ -188,20 +192,19 @@ def _event(told: _Job, stay: _Stay, messages: tuple[Message, ...]) -> Event:
 
 def _remarks(told: _Job) -> Iterator[Event]:
     """What a job that ran says beside its states."""
-    items = told.items
+    items, progress = told.items, 0.0
     if items != _Items() or told.error_count:
+        done = items.succeeded + items.failed
+        progress = min(1.0, done / items.total) if items.total else progress
         yield ItemsReported(
             total=items.total,
             succeeded=items.succeeded,
             failed=items.failed,
             error_count=told.error_count,
         )
-    complete = (
-        told.failure is not None
-        and told.failure.kind is FailureKind.ITEM_ERRORS
-        and told.failure.final
-    )
-    if told.state is not State.SUCCEEDED and not complete:
+    failed = told.failure
+    complete = failed is not None and failed.final and failed.kind is FailureKind.ITEM_ERRORS
+    if told.progress != progress and told.state is not State.SUCCEEDED and not complete:
         yield Progressed(progress=told.progress)
 
 
@@ -223,7 +226,7 @@ def _make_equal(history: History, told: _Job, line: int) -> None:
 
 
 def _folded(history: History) -> Job:
-    decided = imported.decided(None, history, history.claims, datetime.max.replace(tzinfo=UTC))
+    decided = imported.decided(None, history, history.claims, _LATER)
     if decided.refused is not None:
         raise decided.refused[1]
     assert decided.job is not None

@@ -19,7 +19,6 @@ from api.operation import Scope
 from ledger.commands import Command, Write
 from ledger.committer import Committed, Committer
 from ledger.events import Created, Envelope, Event, Queued, Started, Succeeded
-from projections.filters import FILTERS
 from tests.fix_gogrid import DETAIL, FORMATS, GET, JOB_ID, LIST, documented_job, moment, tell
 from tests.fix_server import LiveServer
 
@@ -84,9 +83,6 @@ def test_the_documented_job_comes_back_from_the_database(
     assert listed["summary"] == {"total": 1, "start": 0, "numpages": 1, "returned": 1}
 
 
-@pytest.mark.xfail(
-    "outcome" not in FILTERS, strict=True, reason="FILTERS cannot tell Fatal from Failed yet"
-)
 def test_every_state_lists_the_jobs_that_are_shown_in_it(
     live_server: LiveServer, read: Read
 ) -> None:

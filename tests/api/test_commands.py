@@ -4,89 +4,25 @@ from __future__ import annotations
 
 import json
 import signal
-import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2 as httpx
 import psycopg
-import pytest
 
 from api.keys import parse
 from api.secret import read
 from ledger.migrate import migrations
-from tests.fix_command import Command, Serving, commanding
+from tests.fix_command import Command, commanding
 from tests.fix_embedded import wait_until
 
 SCOPES = ("--scope", "jobs:read", "--scope", "jobs:write")
-
-
-def client(serving: Serving, key: str) -> httpx.Client:
-    assert serving.url is not None
-    return httpx.Client(
-        base_url=serving.url, headers={"Authorization": f"Bearer {key}"}, timeout=30
-    )
-
-
-def create_job(
-    serving: Serving, key: str, project: str = "p", **fields: object
-) -> dict[str, object]:
-    with client(serving, key) as api:
-        created = api.post(f"/v1/projects/{project}/jobs", json={"type": "VirtualServer", **fields})
-    assert created.status_code == 201, created.text
-    job: dict[str, object] = created.json()
-    return job
-
-
-def test_serve_makes_a_ledger_and_leaves_nothing_running(tmp_path: Path) -> None:
-    with commanding(tmp_path / "new") as command:
-        serving = command.serve()
-        assert serving.url is not None
-        assert httpx.get(f"{serving.url}/livez").status_code == 200
-        assert httpx.get(f"{serving.url}/readyz").status_code == 200
-        database = command.postgres()
-        assert database is not None
-        assert serving.end(signal.SIGTERM) == 0
-        assert not database.is_alive()
-        assert not (command.data / "postgres" / "postmaster.pid").exists()
-        assert stat.S_IMODE((command.data / "secret").stat().st_mode) == 0o600
-        log = [json.loads(line) for line in serving.errors.read_text().splitlines()]
-        assert str(command.data) in next(
-            line["database"] for line in log if line["event"] == "database in use"
-        )
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_serve_ends_in_order_on(number: signal.Signals, command: Command) -> None:
-    serving = command.serve()
-    assert serving.end(number) == 0
-    assert command.postgres() is None
-
-
-def test_a_signal_before_it_is_ready(command: Command) -> None:
-    serving = command.start("serve", "--port", "0")
-    wait_until(lambda: "database in use" in serving.errors.read_text())
-    assert serving.end() == 0
-    assert command.postgres() is None
-
-
-def test_serve_takes_the_port_it_is_given_and_no_other(command: Command) -> None:
-    first = command.serve()
-    assert first.url is not None
-    port = first.url.rpartition(":")[2]
-    second = command("serve", "--port", port)
-    assert second.returncode == 1
-    assert second.stdout == ""
-    assert f"127.0.0.1 port {port} cannot be used" in second.stderr
-    assert "--port" in second.stderr
-    assert command.postgres() is not None
 
 
 def test_keys_are_made_used_and_revoked_while_it_serves(command: Command) -> None:
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES, "--name", "Anna")
     assert set(made) >= {"key", "key_id", "secret"}
-    job = create_job(serving, made["key"])
+    job = serving.create_job(made["key"])
     assert job["owner"] == "Anna"
     listed = command.answer("keys", "list")["keys"]
     assert [key["key_id"] for key in listed] == [made["key_id"]]
@@ -94,7 +30,7 @@ def test_keys_are_made_used_and_revoked_while_it_serves(command: Command) -> Non
     revoked = command.answer("keys", "revoke", made["key_id"])
     assert revoked["revoked_at"]
     deadline = datetime.now(UTC) + timedelta(seconds=5)
-    with client(serving, made["key"]) as api:
+    with serving.client(made["key"]) as api:
         while api.get("/v1/projects/p/jobs").status_code == 200:
             assert datetime.now(UTC) < deadline, "a revoked key still opens after 5 s"
     assert command.postgres() is not None, "the commands left the database to the server"
@@ -107,7 +43,7 @@ def test_keys_are_made_without_a_server(tmp_path: Path) -> None:
         assert parse(made["key"], read(command.data / "secret")) == made["key_id"]
         assert made["secret"] is None
         serving = command.serve()
-        create_job(serving, made["key"])
+        serving.create_job(made["key"])
         assert serving.end() == 0
 
 
@@ -146,7 +82,7 @@ def test_status(command: Command) -> None:
     assert idle["position"] == 0
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES)
-    create_job(serving, made["key"])
+    serving.create_job(made["key"])
     told = command.answer("status")
     assert told["position"] == 1
     assert set(told["projections"]) >= {"jobs", "job_states", "job_counts"}
@@ -158,7 +94,7 @@ def test_jobs(command: Command) -> None:
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES, "--name", "Anna")
     jobs = [
-        create_job(serving, made["key"], command=name, note="\x1b[2J\nx")
+        serving.create_job(made["key"], command=name, note="\x1b[2J\nx")
         for name in ("Create", "Delete", "Create")
     ]
     page = command.answer(
@@ -200,7 +136,7 @@ def test_jobs(command: Command) -> None:
     assert len(lines) == 4
     assert lines[0].startswith("number\tstate\t")
 
-    with client(serving, made["key"]) as api:
+    with serving.client(made["key"]) as api:
         served = api.get(f"/v1/projects/p/jobs/{jobs[0]['id']}").json()
     for name in (str(jobs[0]["number"]), str(jobs[0]["id"])):
         assert command.answer("jobs", "show", name, "--project", "p") == served
@@ -217,12 +153,12 @@ def test_tail(command: Command) -> None:
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES)
     other = command.answer("keys", "create", "--project", "q", *SCOPES)
-    create_job(serving, made["key"])
-    create_job(serving, other["key"], project="q")
+    serving.create_job(made["key"])
+    serving.create_job(other["key"], project="q")
     following = command.start("tail", "--after", "0", "--project", "p", "--json")
     assert following.process.stdout is not None
     assert json.loads(following.process.stdout.readline())["position"] == 1
-    create_job(serving, made["key"])
+    serving.create_job(made["key"])
     assert json.loads(following.process.stdout.readline())["position"] == 3
     assert following.end(signal.SIGINT) == 0, following.errors.read_text()
     assert following.errors.read_text() == ""
@@ -246,7 +182,7 @@ def test_rebuild(command: Command) -> None:
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES)
     for _ in range(3):
-        create_job(serving, made["key"])
+        serving.create_job(made["key"])
     rebuilt = command.answer("rebuild")["rebuilt"]
     assert {one["name"] for one in rebuilt} >= {"jobs", "job_states", "job_counts"}
     assert [one["name"] for one in command.answer("rebuild", "jobs")["rebuilt"]] == ["jobs"]

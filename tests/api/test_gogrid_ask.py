@@ -126,6 +126,13 @@ def test_states_by_id_and_several() -> None:
     assert values(listed("job.state=4&job.state=6&job.state=1")) == {"state": ("Failed", "Queued")}
 
 
+def test_failed_and_fatal_are_told_apart() -> None:
+    assert values(listed("job.state=4&job.state=1")) == {
+        "outcome": ("Failed", "Retrying", "Incomplete", "Queued")
+    }
+    assert values(listed("job.state=Fatal")) == {"outcome": ("Rejected", "Exhausted")}
+
+
 @pytest.mark.parametrize("state", ["8", "0", "failed", "Paused", "Failed,Fatal", "04x"])
 def test_there_are_no_other_states(state: str) -> None:
     with pytest.raises(Invalid, match=r"job.state is one of 1 Queued, .*7 Created"):

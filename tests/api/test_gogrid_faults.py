@@ -35,12 +35,12 @@ REFUSED: tuple[tuple[LedgerError, int, str], ...] = (
     (faults.Unauthenticated("The credential is not valid."), 403, "Authentication Failed"),
     (faults.NoSuchPath("Nothing is served here."), 404, "Not Found"),
     (faults.WrongMethod("It does not take PUT.", allow=("GET", "POST")), 404, "Not Found"),
-    (faults.Broken("Something unexpected happened."), 500, "UnexpectedException"),
-    (errors.Undecodable("An event cannot be read."), 500, "UnexpectedException"),
-    (errors.Misconfigured("No."), 500, "UnexpectedException"),
-    (errors.Busy("All connections are taken."), 503, "UnexpectedException"),
-    (errors.Unreachable("The database went away."), 503, "UnexpectedException"),
-    (faults.Behind("The read models are behind."), 503, "UnexpectedException"),
+    (faults.Broken("Something unexpected happened."), 500, "UnexpectedError"),
+    (errors.Undecodable("An event cannot be read."), 500, "UnexpectedError"),
+    (errors.Misconfigured("No."), 500, "UnexpectedError"),
+    (errors.Busy("All connections are taken."), 503, "UnexpectedError"),
+    (errors.Unreachable("The database went away."), 503, "UnexpectedError"),
+    (faults.Behind("The read models are behind."), 503, "UnexpectedError"),
 )
 
 

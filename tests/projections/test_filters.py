@@ -17,12 +17,13 @@ from projections.filters import FILTERS, SORTS, Filter, Value
 from projections.filters import moment as parse_moment
 
 SENTENCE = r"^[A-Z].{10,}\.$"
-JOB_FIELDS = {field.name for field in dataclasses.fields(Job)}
+JOB_FIELDS = {field.name for field in dataclasses.fields(Job)} | {"outcome"}
 
 
 def test_the_filters_are_those_that_were_promised() -> None:
     assert list(FILTERS) == [
         "state",
+        "outcome",
         "type",
         "command",
         "object",
@@ -36,7 +37,12 @@ def test_the_filters_are_those_that_were_promised() -> None:
         "updated_from",
         "updated_to",
     ]
-    assert [row.name for row in FILTERS.values() if row.many] == ["state", "type", "command"]
+    assert [row.name for row in FILTERS.values() if row.many] == [
+        "state",
+        "outcome",
+        "type",
+        "command",
+    ]
     assert list(SORTS) == ["created", "updated", "number", "state", "type"]
 
 

@@ -6,9 +6,10 @@ belong to it. Errors: Invalid, which the fault words as IllegalArgumentException
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from api.dialects.gogrid import moments, words
@@ -24,7 +25,7 @@ from api.dialects.gogrid.options import (
 from api.dialects.gogrid.words import Words
 from api.operation import Asked, Nothing
 from ledger.errors import Invalid
-from ledger.job import State
+from ledger.job import Outcome, State
 from ledger.settings import COUNT_MAX, PAGE_LIMIT_MAX
 from projections.filters import FILTERS, Condition, Sort, Value
 from projections.question import Named, Offset, Query
@@ -148,13 +149,22 @@ def _conditions(given: Words, now: datetime) -> Iterable[Condition]:
 
 def _in_states(asked_for: tuple[str, ...]) -> Iterable[Condition]:
     names = dict.fromkeys(_option("job.state", JOB_STATES, word).name for word in asked_for)
-    outcome = FILTERS.get("outcome")
-    if outcome is not None and ("Failed" in names) != ("Fatal" in names):
+    if ("Failed" in names) != ("Fatal" in names):
         # Failed and Fatal are two parts of the ledger's Failed: only here they have to be told apart.
-        yield Condition(outcome, tuple(names))
+        outcomes = [one for name in names for one in _OUTCOMES.get(name, (name,))]
+        yield Condition(FILTERS["outcome"], tuple(outcomes))
     elif names:
         known = dict.fromkeys(State.FAILED.value if name == "Fatal" else name for name in names)
         yield Condition(FILTERS["state"], tuple(known))
+
+
+# What GoGrid's two failures are made of.
+_OUTCOMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Failed": (Outcome.FAILED.value, Outcome.RETRYING.value, Outcome.INCOMPLETE.value),
+        "Fatal": (Outcome.REJECTED.value, Outcome.EXHAUSTED.value),
+    }
+)
 
 
 def _object_type(word: str) -> str:

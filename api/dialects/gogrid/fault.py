@@ -22,7 +22,7 @@ NO_OBJECT: Final = (
 _METHOD_LENGTH_MAX: Final = 200  # characters of a path that are said back
 
 _ILLEGAL_ARGUMENT: Final = (400, "IllegalArgumentException")
-_UNEXPECTED: Final = (500, "UnexpectedException")
+_UNEXPECTED: Final = (500, "UnexpectedError")
 
 # The ledger's code -> HTTP status and GoGrid's errorcode. What is not here is a bad argument when nothing changed, else unexpected.
 WORDED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
@@ -36,9 +36,9 @@ WORDED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "unauthenticated": (403, "Authentication Failed"),
         "no_such_path": (404, "Not Found"),
         "wrong_method": (404, "Not Found"),
-        "busy": (503, "UnexpectedException"),
-        "behind": (503, "UnexpectedException"),
-        "unreachable": (503, "UnexpectedException"),
+        "busy": (503, "UnexpectedError"),
+        "behind": (503, "UnexpectedError"),
+        "unreachable": (503, "UnexpectedError"),
         "undecodable": _UNEXPECTED,
         "misconfigured": _UNEXPECTED,
         "unexpected": _UNEXPECTED,

@@ -54,8 +54,8 @@ _REFUSALS: Final = (
     (401, "Unauthorized: the role of the API key does not allow this."),
     (403, "Authentication Failed: the request is not properly signed."),
     (413, "IllegalArgumentException: the request is larger than the ledger reads."),
-    (500, "UnexpectedException: something went wrong in the ledger itself."),
-    (503, "UnexpectedException: too much is going on; ask again as Retry-After says."),
+    (500, "UnexpectedError: something went wrong in the ledger itself."),
+    (503, "UnexpectedError: too much is going on; ask again as Retry-After says."),
 )
 _FAULTS: Final = (Invalid, UnknownJob, Forbidden, Unauthenticated, TooLarge, Broken, Busy, Behind)
 

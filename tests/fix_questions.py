@@ -1,0 +1,133 @@
+"""Questions to a ledger: one that was played and folded, the same question in Python, and how questions are drawn.
+
+Invariants: the expected answer comes from jobs folded by ledger.job, in Python's own order; one ledger serves a test module, so a test that moves
+the read models puts them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import strategies as st
+from psycopg import AsyncConnection, sql
+
+from ledger import embedded
+from ledger.connection import Role, conninfo
+from ledger.job import Job, State
+from ledger.store import Connection
+from projections import query
+from projections.filters import FILTERS, SORTS, Condition, Sort, Value
+from projections.question import Page, Query
+from tests.fix_jobs import A, B, Ledger, fold, play
+
+T = TypeVar("T")
+EVERYTHING = 1_000
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A ledger, its jobs, and a way to ask it from tests that are not asynchronous."""
+
+    ledger: Ledger
+    jobs: tuple[Job, ...]
+    runner: asyncio.Runner
+    connection: Connection
+
+    def find(self, asked: Query) -> Page:
+        return self.run(query.find(self.connection, asked))
+
+    def run(self, answer: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await answer
+
+        return self.runner.run(awaited())
+
+    def expected(self, asked: Query) -> tuple[Job, ...]:
+        """The whole list, by its definition."""
+        found = [job for job in self.jobs if job.project == asked.project]
+        found = [job for job in found if all(matches(job, one) for one in asked.conditions)]
+        found.sort(
+            key=lambda job: job.number, reverse=bool(asked.sort) and asked.sort[-1].descending
+        )
+        if asked.sort and (then := SORTS[asked.sort[-1].column].then):
+            found.sort(key=lambda job: getattr(job, then), reverse=asked.sort[-1].descending)
+        for one in reversed(asked.sort):
+            found.sort(
+                key=lambda job: getattr(job, SORTS[one.column].column), reverse=one.descending
+            )
+        return tuple(found)
+
+
+def matches(job: Job, condition: Condition) -> bool:
+    value = getattr(job, condition.filter.column)
+    match condition.filter.operator:
+        case "in":
+            return value in condition.values
+        case ">=":
+            return all(value >= bound for bound in condition.values)
+        case "<=":
+            return all(value <= bound for bound in condition.values)
+
+
+@pytest.fixture(scope="module")
+def asker(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[Asker]:
+    name = sql.Identifier("questions")
+    postgres_admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database))
+    )
+    dsn = postgres.dsn("questions")
+    with asyncio.Runner() as runner:
+        ledger = runner.run(play(dsn))
+        fold(ledger)
+        connection = runner.run(connected(dsn))
+        yield Asker(ledger, tuple(ledger.jobs().values()), runner, connection)
+        runner.run(connection.close())
+    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+async def connected(dsn: str) -> Connection:
+    return await AsyncConnection.connect(conninfo(dsn, Role.APP), autocommit=True)
+
+
+def values_of(asker: Asker, name: str) -> st.SearchStrategy[Value]:
+    """Values that some job has, of either project, and some that none has."""
+    row = FILTERS[name]
+    known = sorted({getattr(job, row.column) for job in asker.jobs} - {None})
+    alien: dict[str, list[Value]] = {
+        "state": list(State),
+        "number": [0, 2**63 - 1],
+        "id": [UUID(int=0)],
+        "created_from": [],
+        "created_to": [],
+        "updated_from": [],
+        "updated_to": [],
+    }
+    strange: list[Value] = ["nobody", "' OR true --", "%", "\\", "{}", "%(project)s", "\U0010ffff"]
+    return st.sampled_from([*known, *alien.get(name, strange)])
+
+
+@st.composite
+def conditions(draw: st.DrawFn, asker: Asker, name: str) -> Condition:
+    row = FILTERS[name]
+    values = draw(st.lists(values_of(asker, name), min_size=1, max_size=4 if row.many else 1))
+    return Condition(row, tuple(values))
+
+
+@st.composite
+def queries(draw: st.DrawFn, asker: Asker) -> Query:
+    names = draw(st.lists(st.sampled_from(list(FILTERS)), max_size=3))
+    keys = st.builds(Sort, st.sampled_from(list(SORTS)), st.booleans())
+    return Query(
+        project=draw(st.sampled_from([A, A, B])),
+        conditions=tuple(draw(conditions(asker, name)) for name in names),
+        sort=tuple(draw(st.lists(keys, max_size=3))),
+        limit=EVERYTHING,
+        total=draw(st.booleans()),
+    )
