@@ -86,7 +86,7 @@ class Authenticator:
         if stored is None or not same:
             raise _refused("key", key_id, "unknown" if stored is None else "wrong secret")
         if reason := stored.refusal(now):
-            raise _refused("key", key_id, reason)
+            raise _refused("key", key_id, reason, expired=reason == "expired")
         return _principal(stored)
 
     async def _by_signature(self, api_key: str, sig: str, now: datetime) -> Principal:
@@ -168,7 +168,9 @@ def _principal(stored: StoredKey, at_most: frozenset[Scope] | None = None) -> Pr
     return Principal(stored.key_id, stored.name, stored.project, scopes)
 
 
-def _refused(credential: str, key_id: str | None, reason: str) -> LedgerError:
-    """The one sentence for the caller; the reason is for the log."""
+def _refused(
+    credential: str, key_id: str | None, reason: str, *, expired: bool = False
+) -> LedgerError:
+    """The one sentence for the caller; the reason is for the log. `expired`: by a caller who has the whole key, and so may know."""
     log.warning("credential refused", reason=reason, credential=credential, key_id=key_id)
-    return Unauthenticated(REFUSED)
+    return Unauthenticated(REFUSED, lack="expired" if expired else "invalid")

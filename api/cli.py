@@ -39,6 +39,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(HISTORY, "import", "api.commands.import_", "Bring history in: a table of jobs, transitions, or an export."),
     Entry(HISTORY, "export", "api.commands.export", "Take the log or the jobs out, as NDJSON or CSV."),
     Entry(DATABASE, "migrate", "api.commands.migrate", "Bring the database to the schema of this version."),
+    Entry(DATABASE, "maintenance", "api.commands.maintenance", "Refuse writes, or everything, while you work on the ledger."),
     Entry(DATABASE, "rebuild", "api.commands.rebuild", "Make read models anew from the log, while the old ones are served."),
     Entry(DATABASE, "dsn", "api.commands.dsn", "Print the connection string of the running database, for psql and other tools."),
     Entry(DATABASE, "config", "api.commands.config", "Show every setting and every limit, and why it is what it is."),

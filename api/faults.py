@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from pydantic import ValidationError
 
-from ledger.errors import BatchRefused, Failure, Invalid, LedgerError
+from ledger.errors import BatchRefused, Busy, Failure, Invalid, LedgerError
 
 
 class Unauthenticated(LedgerError):
@@ -18,6 +19,13 @@ class Unauthenticated(LedgerError):
 
     code = "unauthenticated"
     hint = "Send an API key, as Authorization: Bearer KEY; `jobledger keys create` makes one."
+
+    def __init__(
+        self, sentence: str, *, lack: Literal["missing", "invalid", "expired"] = "invalid"
+    ) -> None:
+        super().__init__(sentence)
+        # Some dialects have a word for each. Expired is told only to who proved to have the key.
+        self.lack = lack
 
 
 class Forbidden(LedgerError):
@@ -73,6 +81,13 @@ class Behind(LedgerError):
     hint = "Wait a moment, then ask again; GET /readyz shows how far they are."
 
 
+class Maintenance(Busy):
+    """An operator has switched maintenance on."""
+
+    code = "maintenance"
+    hint = "Wait as long as Retry-After says, then send the same request again; `jobledger maintenance off` ends it."
+
+
 class Broken(LedgerError):
     """Something unexpected happened in the ledger itself."""
 
@@ -105,6 +120,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "wrong_method": 405,
         "too_large": 413,
         "behind": 503,
+        "maintenance": 503,
         "unexpected": 500,
     }
 )

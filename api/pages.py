@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 import pydantic_core
-from projections.position import Reached, positions
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from api import docs, openapi
 from api.operation import Asked, Said
 from ledger import migrate, store
+from projections.position import Reached, positions
 
 if TYPE_CHECKING:
     from api.teller import Teller

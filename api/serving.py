@@ -37,11 +37,13 @@ class CannotServe(LedgerError):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address; connections are refused until the server serves. Port 0 takes a free one. Raises CannotListen."""
+    """Take an address: who connects waits until the server serves. Port 0 takes a free one. Raises CannotListen."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        # Two sockets may be bound to one address until one of them listens.
+        listening.listen()
     except (OSError, OverflowError) as error:
         listening.close()
         raise CannotListen(f"{host} port {port} cannot be used: {error}.") from error
@@ -62,12 +64,8 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the application and listen. Raises CannotListen when another process took the address in the meantime."""
-        try:
-            await super().startup(sockets=sockets)
-        except OSError as error:
-            await self.lifespan.shutdown()
-            raise CannotListen(f"The address cannot be listened on: {error}.") from error
+        """Open the application, and begin to answer."""
+        await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
             self._on_ready()
 

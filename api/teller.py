@@ -12,9 +12,6 @@ from dataclasses import replace
 from typing import Any, Self
 
 import psycopg
-from ledger.wake import Herald
-from projections.position import Waiter
-from projections.runner import Runner
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -22,6 +19,7 @@ from api.auth import Authenticator
 from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
 from api.faults import Behind, Forbidden, NoSuchProject, Unauthenticated
+from api.maintenance import Switch
 from api.measures import Measures
 from api.operation import Answer, Asked, Nothing, Operation, Principal, Question, Said, Scope, Shown
 from api.pages import Pages
@@ -31,8 +29,11 @@ from ledger.commands import Write
 from ledger.committer import Committed, Committer
 from ledger.connection import Role, conninfo
 from ledger.errors import Busy
+from ledger.wake import Herald
 from projections import query
+from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
+from projections.runner import Runner
 
 # Path parameters that name a tenant, in any dialect.
 _TENANTS = ("project", "projectId")
@@ -64,6 +65,7 @@ class Teller:
         self.waiter = Waiter(self.pool)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         self.authenticator = Authenticator(self.pool, secret)
+        self.switch = Switch(self.pool)
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = AsyncExitStack()
@@ -77,6 +79,7 @@ class Teller:
             if self.runner is not None:
                 self.runner.start()
                 opening.push_async_callback(asyncio.to_thread, self.runner.stop)
+                await self.waiter.built(settings.BUILD_WAIT_S)
             await opening.enter_async_context(self.herald)
             await opening.enter_async_context(self.committer)
             self._open = opening.pop_all()
@@ -86,8 +89,9 @@ class Teller:
         await self._open.aclose()
 
     async def perform(self, dialect: Dialect, operation: Operation, asked: Asked) -> Said:
-        """Authenticate, authorise, ask, answer, tell."""
+        """Authenticate, authorise, ask, answer, tell; unless it is in maintenance."""
         if operation.scope is not Scope.PUBLIC:
+            await self.switch.check(operation.scope)
             asked = await self._known(dialect, operation, asked)
         question = operation.ask(asked)
         answer = await self.answer(question, asked)
@@ -109,7 +113,7 @@ class Teller:
         credential = dialect.credential(asked)
         if credential is None:
             raise Unauthenticated(
-                "This operation needs a credential, and the request brought none."
+                "This operation needs a credential, and the request brought none.", lack="missing"
             )
         async with self._refusals():
             principal = await self.authenticator.resolve(credential, asked.now)
@@ -156,6 +160,8 @@ class Teller:
             raise Busy(
                 "The question took longer than the ledger allows.", retry_after_s=5
             ) from error
+        except psycopg.errors.UndefinedTable as error:
+            raise Behind("The read models are being built for the first time.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise Busy("The database does not answer.") from error
 

@@ -64,14 +64,18 @@ def encode(event: Event, envelope: Envelope) -> bytes:
             body[name] = value
     if event.class_version > 1:
         body["class_version"] = event.class_version
-    body["event"] = event.__pydantic_serializer__.to_python(event, mode="json", exclude_defaults=True)
+    body["event"] = event.__pydantic_serializer__.to_python(
+        event, mode="json", exclude_defaults=True
+    )
     try:
         state = pydantic_core.to_json(body)
         (envelope.project + (envelope.credential_id or "")).encode()
     except ValueError as error:
         raise Invalid(f"The event cannot be written as UTF-8 JSON: {error}") from error
     if len(state) > settings.EVENT_BYTES_MAX:
-        raise Invalid(f"The event takes {len(state)} bytes, and {settings.EVENT_BYTES_MAX} is the most.")
+        raise Invalid(
+            f"The event takes {len(state)} bytes, and {settings.EVENT_BYTES_MAX} is the most."
+        )
     return state
 
 
@@ -79,16 +83,23 @@ def decode(row: Row) -> Recorded:
     """The event that a row holds, lifted to today's shape. Raises Undecodable."""
     cls = EVENTS.get(row.topic)
     if cls is None:
-        raise Undecodable(f"The event at position {row.notification_id} has the unknown topic {row.topic!r}.")
+        raise Undecodable(
+            f"The event at position {row.notification_id} has the unknown topic {row.topic!r}."
+        )
     try:
         body = pydantic_core.from_json(row.state)
         state = lift(cls, body.pop("class_version", 1), body.pop("event"))
         envelope = Envelope(
-            project=row.project, credential_id=row.credential_id, occurred_at=row.occurred_at, **body
+            project=row.project,
+            credential_id=row.credential_id,
+            occurred_at=row.occurred_at,
+            **body,
         )
         event = cls.__pydantic_validator__.validate_json(pydantic_core.to_json(state))
     except (ValueError, TypeError, KeyError, AttributeError, ValidationError) as error:
-        raise Undecodable(f"The body of the event at position {row.notification_id} cannot be read: {error}") from error
+        raise Undecodable(
+            f"The body of the event at position {row.notification_id} cannot be read: {error}"
+        ) from error
     return Recorded(
         position=row.notification_id,
         event_id=row.event_id,
@@ -119,7 +130,9 @@ class LedgerMapper(Mapper[UUID]):
         cipher: Cipher | None = None,
     ) -> None:
         if compressor is not None or cipher is not None:
-            raise Misconfigured("The ledger's bodies are plain JSON: neither packed nor enciphered.")
+            raise Misconfigured(
+                "The ledger's bodies are plain JSON: neither packed nor enciphered."
+            )
         super().__init__(transcoder or JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:

@@ -40,4 +40,5 @@ class Write:
 
     @property
     def job_ids(self) -> frozenset[UUID]:
+        """The jobs that the commands are about."""
         return frozenset(command.job_id for command in self.commands)

@@ -117,7 +117,9 @@ class Committer:
             if touched.isdisjoint(job_ids):
                 events += len(waiting.write.commands)
                 size_bytes += waiting.write.size_bytes
-                if batch and (events > settings.COMMIT_EVENTS_MAX or size_bytes > settings.COMMIT_BYTES_MAX):
+                if batch and (
+                    events > settings.COMMIT_EVENTS_MAX or size_bytes > settings.COMMIT_BYTES_MAX
+                ):
                     later.append(waiting)
                     break
                 batch.append(waiting)

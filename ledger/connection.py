@@ -20,14 +20,18 @@ class Role(StrEnum):
     PROJECTOR = "jobledger_projector"
 
 
-def conninfo(dsn: str, role: Role, *, statement_timeout_s: float = settings.STATEMENT_TIMEOUT_S) -> str:
+def conninfo(
+    dsn: str, role: Role, *, statement_timeout_s: float = settings.STATEMENT_TIMEOUT_S
+) -> str:
     """`dsn` with the role and the timeouts that its session starts in; RESET ROLE comes back to this role, not to the login."""
     asked = str(conninfo_to_dict(dsn).get("options") or "")
     options = (
         f"-c role={role.value} -c statement_timeout={int(statement_timeout_s * 1000)}"
         f" -c lock_timeout={int(settings.LOCK_TIMEOUT_S * 1000)} -c timezone=UTC -c search_path=ledger,pg_catalog"
     )
-    return make_conninfo(dsn, options=f"{asked} {options}".strip(), application_name=f"jobledger {role.value}")
+    return make_conninfo(
+        dsn, options=f"{asked} {options}".strip(), application_name=f"jobledger {role.value}"
+    )
 
 
 def restore_loggers() -> None:

@@ -14,7 +14,9 @@ from ledger.errors import Conflict, IdentityTaken, IllegalTransition, Invalid, U
 from ledger.events import Event
 from ledger.job import FAILURES, REMARKS, TRANSITIONS, Job, State
 
-CLAIM_AHEAD_MAX = timedelta(days=1)  # clocks differ, calendars do not: a time further ahead is a mistake
+CLAIM_AHEAD_MAX = timedelta(
+    days=1
+)  # clocks differ, calendars do not: a time further ahead is a mistake
 
 
 def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...]:
@@ -24,10 +26,13 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
     if isinstance(event, events.Created):
         return _create(job, event)
     if job is None or job.project != command.envelope.project:
-        raise UnknownJob(f"There is no job {command.job_id} in project {command.envelope.project!r}.")
+        raise UnknownJob(
+            f"There is no job {command.job_id} in project {command.envelope.project!r}."
+        )
     if command.if_version is not None and command.if_version != job.version:
         raise Conflict(
-            f"The job is at version {job.version}, not at {command.if_version}.", version=job.version
+            f"The job is at version {job.version}, not at {command.if_version}.",
+            version=job.version,
         )
     if event.TOPIC in REMARKS:
         if job.state not in REMARKS[event.TOPIC]:
@@ -55,7 +60,9 @@ def _create(job: Job | None, event: events.Created) -> tuple[Event, ...]:
 def _check_claim(command: Command, now: datetime) -> None:
     claimed = command.envelope.occurred_at
     if claimed is not None and claimed > now + CLAIM_AHEAD_MAX:
-        raise Invalid(f"occurred_at {claimed.isoformat()} lies more than a day ahead.", field="occurred_at")
+        raise Invalid(
+            f"occurred_at {claimed.isoformat()} lies more than a day ahead.", field="occurred_at"
+        )
 
 
 def _check_failure(job: Job, event: events.Failed) -> None:
@@ -89,5 +96,7 @@ def _illegal(job: Job, event: Event) -> IllegalTransition:
     verb = event.TOPIC.removeprefix("job.")
     end = ", which is its end," if job.absorbed else ""
     return IllegalTransition(
-        f"A job that is {job.state.value}{end} cannot be {verb}.", version=job.version, state=job.state.value
+        f"A job that is {job.state.value}{end} cannot be {verb}.",
+        version=job.version,
+        state=job.state.value,
     )

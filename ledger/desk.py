@@ -36,9 +36,7 @@ class Desk:
         self._jobs = FoldedJobs(jobs_max)
         self._numbers: deque[int] = deque()
 
-    async def decide(
-        self, connection: store.Connection, batch: Sequence[Waiting]
-    ) -> list[Waiting]:
+    async def decide(self, connection: store.Connection, batch: Sequence[Waiting]) -> list[Waiting]:
         """Answer at once the writes that need no commit. Those left are returned, each with its unit set."""
         await self._draw_numbers(connection, batch)
         unread = {job_id for waiting in batch for job_id in self._unread(waiting)}
@@ -52,9 +50,7 @@ class Desk:
                     await self._answer_without_commit(connection, waiting)
         return [w for w in batch if w.unit is not None and not w.future.done()]
 
-    def saved(
-        self, write: Write, unit: Unit, placed: Sequence[tuple[int, datetime]]
-    ) -> Committed:
+    def saved(self, write: Write, unit: Unit, placed: Sequence[tuple[int, datetime]]) -> Committed:
         """The unit is in the log, its events at these positions and times."""
         recorded = tuple(
             entry.recorded(position, moment)
@@ -119,9 +115,7 @@ class Desk:
         order = dict.fromkeys(command.job_id for command in write.commands)
         return tuple(self._jobs[job_id] for job_id in order)
 
-    async def _draw_numbers(
-        self, connection: store.Connection, batch: Sequence[Waiting]
-    ) -> None:
+    async def _draw_numbers(self, connection: store.Connection, batch: Sequence[Waiting]) -> None:
         # Twice as many as there are creations, since a doubtful write is decided twice.
         created = sum(c.event.TOPIC == "job.created" for w in batch for c in w.write.commands)
         if len(self._numbers) < 2 * created:

@@ -138,5 +138,7 @@ class BatchRefused(LedgerError):
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
         indices = ", ".join(str(failure.index) for failure in failures[:20])
-        super().__init__(f"{len(failures)} of the commands were refused (index {indices}); nothing was saved.")
+        super().__init__(
+            f"{len(failures)} of the commands were refused (index {indices}); nothing was saved."
+        )
         self.failures = failures

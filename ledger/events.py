@@ -14,7 +14,15 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from ledger import settings
 
@@ -64,9 +72,13 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Word = Annotated[
-    str, StringConstraints(min_length=1, max_length=settings.WORD_LENGTH_MAX), AfterValidator(_storable)
+    str,
+    StringConstraints(min_length=1, max_length=settings.WORD_LENGTH_MAX),
+    AfterValidator(_storable),
 ]
-Text = Annotated[str, StringConstraints(max_length=settings.TEXT_LENGTH_MAX), AfterValidator(_storable)]
+Text = Annotated[
+    str, StringConstraints(max_length=settings.TEXT_LENGTH_MAX), AfterValidator(_storable)
+]
 Count = Annotated[int, Field(ge=0, le=settings.COUNT_MAX)]
 Detail = Annotated[dict[str, Json], AfterValidator(_storable_json)]
 
@@ -97,7 +109,9 @@ class Event(_Part):
     TOPIC: ClassVar[str]
     class_version: ClassVar[int] = 1
 
-    messages: Annotated[tuple[Message, ...], Field(max_length=settings.MESSAGES_MAX, strict=False)] = ()
+    messages: Annotated[
+        tuple[Message, ...], Field(max_length=settings.MESSAGES_MAX, strict=False)
+    ] = ()
 
 
 class Created(Event):
@@ -179,7 +193,17 @@ class Canceled(Event):
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(
     {
         event.TOPIC: event
-        for event in (Created, Queued, Started, Progressed, Noted, ItemsReported, Succeeded, Failed, Canceled)
+        for event in (
+            Created,
+            Queued,
+            Started,
+            Progressed,
+            Noted,
+            ItemsReported,
+            Succeeded,
+            Failed,
+            Canceled,
+        )
     }
 )
 
@@ -215,6 +239,7 @@ class Recorded:
 
     @property
     def topic(self) -> str:
+        """What happened, as stored."""
         return self.event.TOPIC
 
     @property
@@ -224,18 +249,22 @@ class Recorded:
 
     @property
     def project(self) -> str:
+        """The tenant."""
         return self.envelope.project
 
     @property
     def actor(self) -> str:
+        """Who said so."""
         return self.envelope.actor
 
     @property
     def note(self) -> str | None:
+        """A remark for people."""
         return self.envelope.note
 
     @property
     def source_id(self) -> str | None:
+        """The entry's own id at its source."""
         return self.envelope.source_id
 
     @property

@@ -145,16 +145,18 @@ def untold(history: History, there: list[Row]) -> tuple[list[Claim], LedgerError
                 f"the ledger lacks its {rest[0].event.TOPIC!r} but has the {row.topic!r} that comes after",
                 version=row.originator_version,
             )
-    if rest and error is None and isinstance(rest[0].event, events.Created):
+    if rest and isinstance(rest[0].event, events.Created):
         first = next((row for row in there if row.originator_version == 1), None)
-        names = ", ".join(_differing(rest[0], first)) if first else "its beginning"
+        names = (
+            ", ".join(_differing(rest[0], first, drawn=history.drawn)) if first else "its beginning"
+        )
         error = Conflict(f"it was created otherwise ({names})", version=0)
     return rest, error
 
 
-def _differing(claim: Claim, row: Row) -> list[str]:
+def _differing(claim: Claim, row: Row, *, drawn: bool) -> list[str]:
     """Which fields a claim and a stored event tell differently."""
-    told, stored = (_words(state, row.topic, drawn=False) for state in (claim.state, row.state))
+    told, stored = (_words(state, row.topic, drawn=drawn) for state in (claim.state, row.state))
     differing = [] if claim.at == row.occurred_at else ["occurred_at"]
     for ours, theirs in ((told, stored), (told.pop("event"), stored.pop("event"))):
         differing += [name for name in {**theirs, **ours} if ours.get(name) != theirs.get(name)]

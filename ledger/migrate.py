@@ -70,7 +70,9 @@ def migrate(dsn: str) -> tuple[str, ...]:
 def pending(connection: psycopg.Connection) -> tuple[Migration, ...]:
     """The migrations that this database lacks. Raises Misconfigured when it was made by another or a newer ledger."""
     known = migrations()
-    applied: dict[int, str] = dict(connection.execute("SELECT number, checksum FROM ledger.migrations").fetchall())
+    applied: dict[int, str] = dict(
+        connection.execute("SELECT number, checksum FROM ledger.migrations").fetchall()
+    )
     for migration in known:
         if applied.get(migration.number, migration.checksum) != migration.checksum:
             raise Misconfigured(
@@ -92,7 +94,9 @@ def check_server(connection: psycopg.Connection) -> None:
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         row = connection.execute("SELECT current_setting(%s)", (setting,)).fetchone()
         if row == ("off",):
-            raise Misconfigured(f"PostgreSQL runs with {setting}=off, so acknowledged events could be lost.")
+            raise Misconfigured(
+                f"PostgreSQL runs with {setting}=off, so acknowledged events could be lost."
+            )
     row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
     if row != ("UTF8",):
         raise Misconfigured("The database's encoding is not UTF8.")
@@ -101,4 +105,6 @@ def check_server(connection: psycopg.Connection) -> None:
 def refuse_library_functions() -> None:
     """The library's database functions take no lock, so that followers would skip events."""
     if os.environ.get("POSTGRES_ENABLE_DB_FUNCTIONS", "").strip():
-        raise Misconfigured("POSTGRES_ENABLE_DB_FUNCTIONS is set, and the ledger would lose its order with it.")
+        raise Misconfigured(
+            "POSTGRES_ENABLE_DB_FUNCTIONS is set, and the ledger would lose its order with it."
+        )

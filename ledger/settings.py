@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,7 +27,9 @@ PAGE_LIMIT_DEFAULT = 50  # jobs on a page when the caller names no number
 PAGE_LIMIT_MAX = 1_000  # jobs on a page: bounds the memory of one answer
 FEED_LIMIT_DEFAULT = 100  # events on a page of the feed
 FEED_LIMIT_MAX = 5_000  # events on a page of the feed
-CONNECTIONS_MAX = 1_000  # HTTP connections of one server process: common limits on open files are 1,024
+CONNECTIONS_MAX = (
+    1_000  # HTTP connections of one server process: common limits on open files are 1,024
+)
 SHUTDOWN_S = 10.0  # how long a stopping server waits for the requests it is answering
 URL_LENGTH_MAX = 16_384  # bytes of path and query; longer ones are refused before they are parsed
 
@@ -36,7 +39,9 @@ COMMIT_EVENTS_MAX = 5_000  # events in one commit, so that nobody waits long for
 COMMIT_BYTES_MAX = 4 * 1024 * 1024  # bytes of one batch parameter
 COMMIT_WAITING_MAX = 4_096  # writes waiting for a commit in one process; more are refused as busy
 COMMIT_ATTEMPTS_MAX = 32  # times one write is decided anew; among eight processes on one job it wins one time in eight
-JOBS_CACHED_MAX = 20_000  # folded jobs kept by one process (about 2 KiB each), so that most appends load nothing
+JOBS_CACHED_MAX = (
+    20_000  # folded jobs kept by one process (about 2 KiB each), so that most appends load nothing
+)
 NUMBERS_AHEAD = 256  # job numbers drawn from the sequence at once; unused ones stay gaps
 RECONNECT_S = 10.0  # how long an append looks for its database before the outcome is called unknown
 RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
@@ -44,7 +49,9 @@ RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
 # --- import and export ---------------------------------------------------------------------------------------------------------------
 IMPORT_EVENTS_MAX = 3_000  # events in one append: writers beside an import wait no longer than that takes; larger is no faster (measured)
 IMPORT_BYTES_MAX = 2 * 1024 * 1024  # bytes of bodies in one append
-IMPORT_LINE_BYTES_MAX = 1024 * 1024  # bytes of one line of a file: a file without line ends must not fill the memory
+IMPORT_LINE_BYTES_MAX = (
+    1024 * 1024
+)  # bytes of one line of a file: a file without line ends must not fill the memory
 IMPORT_LINES_AHEAD = 100  # lines of an NDJSON table that are looked at for the columns it has
 IMPORT_ATTEMPTS_MAX = 5  # times one job is looked up anew when other writers keep changing it
 CATCH_UP_STILL_S = 30.0  # an import waits for the read models as long as they move, and so much longer: one fold may take that
@@ -56,21 +63,32 @@ LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row
 POOL_CONNECTIONS_MAX = 10  # read connections of one process
 POOL_WAITING_MAX = 512  # requests that may wait for one; more answer 503
 POOL_ACQUIRE_TIMEOUT_S = 2.0  # how long they wait
-CONNECT_TIMEOUT_S = 10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
+CONNECT_TIMEOUT_S = (
+    10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
+)
 EMBEDDED_START_S = 60.0  # a start may have to replay the log of a crash first
 EMBEDDED_STOP_S = 60.0  # a fast stop writes a checkpoint before it ends
 EMBEDDED_POLL_S = 0.01  # how often a start or stop looks at the server's status file
 EMBEDDED_WATCH_S = 1.0  # how often `serve` looks whether its database still runs, to start it again
-EMBEDDED_LOG_BYTES_MAX = 16 * 1024 * 1024  # of postgres.log; a longer one is set aside once at the next start
-DISK_FREE_BYTES_MIN = 1024**3  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
+EMBEDDED_LOG_BYTES_MAX = (
+    16 * 1024 * 1024
+)  # of postgres.log; a longer one is set aside once at the next start
+DISK_FREE_BYTES_MIN = (
+    1024**3
+)  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
 SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run against
 
 # --- projections -------------------------------------------------------------------------------------------------------------------
-PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
-REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
+PROJECT_EVENTS_MAX = (
+    5_000  # events folded in one transaction while following: bounds how long a reader may lag
+)
+REBUILD_EVENTS_MAX = (
+    50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
+)
 WAKE_PAUSE_S = 0.005  # commits within so long share one wake-up: a NOTIFY is a commit of its own
 FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
 WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process moves
+BUILD_WAIT_S = 10.0  # a server waits at most so long for read models that were never built before it takes requests
 WAIT_S_MAX = 5.0  # a write waits at most so long for the read models, then answers without them
 RESTART_S_MIN = 0.5  # first pause before a stopped projection tries again
 RESTART_S_MAX = 30.0  # longest pause
@@ -81,10 +99,23 @@ COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind th
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
 
 # --- credentials -------------------------------------------------------------------------------------------------------------------
-KEY_CACHE_S = 3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
+KEY_CACHE_S = (
+    3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
+)
 KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
 KEY_DAYS_MAX = 3_650  # days until a key expires; for longer, leave the expiry out
-SIGNATURE_WINDOW_S = 600  # a GoGrid signature carries no time: the clock may be off by so much either way
+SIGNATURE_WINDOW_S = (
+    600  # a GoGrid signature carries no time: the clock may be off by so much either way
+)
+
+
+# --- maintenance -------------------------------------------------------------------------------------------------------------------
+MAINTENANCE_CACHE_S = 1.0  # how long a process believes what it knows of maintenance without looking again
+MAINTENANCE_STALE_S_MAX = 5.0  # how old its knowledge may get while the next look at the database is under way
+MAINTENANCE_RETRY_AFTER_S = 60  # after how long callers are asked to come back when the operator names no time
+MAINTENANCE_RETRY_AFTER_S_MAX = 86_400  # a day; for longer, stop the server
+
+ComestriResult = Literal["Pending", "Failure"]
 
 
 class Settings(BaseSettings):
@@ -92,13 +123,34 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEDGER_", frozen=True)
 
-    database_url: SecretStr | None = Field(default=None, description="A PostgreSQL 15+ to use instead of the embedded one.")
-    data: Path | None = Field(default=None, description="The folder of the embedded database and of the secret.")
-    secret_file: Path | None = Field(default=None, description="Where the secret that protects credentials lies.")
+    database_url: SecretStr | None = Field(
+        default=None, description="A PostgreSQL 15+ to use instead of the embedded one."
+    )
+    data: Path | None = Field(
+        default=None, description="The folder of the embedded database and of the secret."
+    )
+    secret_file: Path | None = Field(
+        default=None, description="Where the secret that protects credentials lies."
+    )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
-    commit_waiting_max: int = Field(default=COMMIT_WAITING_MAX, ge=1, description="Writes that may wait for a commit.")
-    pool_connections_max: int = Field(default=POOL_CONNECTIONS_MAX, ge=1, le=100, description="Read connections of one process.")
-    wait_s_max: float = Field(default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models.")
+    commit_waiting_max: int = Field(
+        default=COMMIT_WAITING_MAX, ge=1, description="Writes that may wait for a commit."
+    )
+    pool_connections_max: int = Field(
+        default=POOL_CONNECTIONS_MAX, ge=1, le=100, description="Read connections of one process."
+    )
+    wait_s_max: float = Field(
+        default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models."
+    )
+    comestri_utc_offset: str = Field(
+        default="+00:00",
+        pattern=r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$",
+        description="The UTC offset, such as +10:00, in which the Comestri dialect tells times.",
+    )
+    comestri_canceled_result: ComestriResult = Field(
+        default="Pending",
+        description="The result of a canceled job in the Comestri dialect: Pending, as its document says, or Failure, so that pollers stop.",
+    )
 
 
 @cache

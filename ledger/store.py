@@ -37,14 +37,22 @@ class Entry:
     state: bytes
 
     @classmethod
-    def of(cls, job_id: UUID, version: int, event_id: UUID, event: Event, envelope: Envelope) -> Entry:
+    def of(
+        cls, job_id: UUID, version: int, event_id: UUID, event: Event, envelope: Envelope
+    ) -> Entry:
         """Encode an event. Raises Invalid when it is too large."""
         return cls(job_id, version, event_id, event, envelope, encode(event, envelope))
 
     def recorded(self, position: int, recorded_at: datetime) -> Recorded:
         """The entry as it stands in the log."""
         return Recorded(
-            position, self.event_id, self.job_id, self.version, recorded_at, self.envelope, self.event
+            position,
+            self.event_id,
+            self.job_id,
+            self.version,
+            recorded_at,
+            self.envelope,
+            self.event,
         )
 
 
@@ -115,11 +123,17 @@ def encode_batch(units: Sequence[Unit]) -> str:
 
 def identities_of(event: events.Created) -> list[tuple[str, str]]:
     """What names the new job within its project: kinds and values."""
-    named = (("number", event.number), ("request_id", event.request_id), ("source_id", event.source_id))
+    named = (
+        ("number", event.number),
+        ("request_id", event.request_id),
+        ("source_id", event.source_id),
+    )
     return [(kind, str(value)) for kind, value in named if value is not None]
 
 
-def results(units: Sequence[Unit], head: int, moment: datetime, refused: list[list[Any]] | None) -> list[Result]:
+def results(
+    units: Sequence[Unit], head: int, moment: datetime, refused: list[list[Any]] | None
+) -> list[Result]:
     """Match the answer of ledger.append with the units, in their order."""
     turned_away = {number: TurnedAway(reason, detail) for number, reason, detail in refused or ()}
     answers: list[Result] = []
@@ -172,7 +186,9 @@ async def read_after(
     return [decode(Row(*row)) for row in await cursor.fetchall()]
 
 
-async def events_there(connection: Connection, entries: Sequence[Entry]) -> dict[UUID, tuple[int, datetime]]:
+async def events_there(
+    connection: Connection, entries: Sequence[Entry]
+) -> dict[UUID, tuple[int, datetime]]:
     """Position and time of record of those entries that are in the log, by event id."""
     ids, versions = [entry.job_id for entry in entries], [entry.version for entry in entries]
     cursor = await connection.execute(SQL["events_there"], (ids, versions))

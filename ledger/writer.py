@@ -127,9 +127,7 @@ class Writer:
     def _appended(self, waiting: Waiting, answer: Appended) -> None:
         assert waiting.unit is not None
         count = len(waiting.unit.entries)
-        self._saved(
-            waiting, [(answer.position + nth, answer.recorded_at) for nth in range(count)]
-        )
+        self._saved(waiting, [(answer.position + nth, answer.recorded_at) for nth in range(count)])
 
     def _saved(self, waiting: Waiting, placed: Sequence[tuple[int, datetime]]) -> None:
         assert waiting.unit is not None
@@ -137,9 +135,7 @@ class Writer:
         self.position = max(self.position, committed.position)
         waiting.resolve(committed)
 
-    async def _turned_away(
-        self, waiting: Waiting, answer: TurnedAway, *, uncertain: bool
-    ) -> None:
+    async def _turned_away(self, waiting: Waiting, answer: TurnedAway, *, uncertain: bool) -> None:
         try:
             connection = await self._connected()
             await self._read_back(connection, waiting, answer, uncertain=uncertain)

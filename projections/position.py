@@ -89,6 +89,17 @@ class Waiter:
         finally:
             timer.cancel()
 
+    async def built(self, timeout_s: float) -> bool:
+        """Wait until readers see every projection, as they do for ever after its first build; False when it took longer."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while asyncio.get_running_loop().time() < deadline:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute("SELECT name FROM projections.live")
+                if {name for (name,) in await cursor.fetchall()} >= set(self._reached):
+                    return True
+            await asyncio.sleep(settings.WAIT_POLL_S)
+        return False
+
     def _tell(self) -> None:
         self._least = min(self._reached.values())
         while self._waiting and self._waiting[0][0] <= self._least:

@@ -1,7 +1,8 @@
 """Answers: what the read models and the log say to a question.
 
 Invariants: an answer is of one moment, and each of its jobs equals the fold of its log at the answer's position, even while one read model is
-behind another; nothing of another project is in it. The connection is in autocommit mode, in UTC. Errors: Invalid; Busy before the first build; psycopg's own."""
+behind another; nothing of another project is in it. The connection is in autocommit mode and UTC.
+Errors: Invalid; Busy before the first build; psycopg's own."""
 
 from __future__ import annotations
 

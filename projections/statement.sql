@@ -52,13 +52,6 @@ ORDER BY asked.nth, j.number LIMIT %(limit)s
 
 -- name: tally
 -- The counters of one project, and how far they are; one row without a count when there are none.
-SELECT reached.position, c.type, nullif(c.command, ''), c.state, c.jobs
-FROM (SELECT {job_counts} AS position) reached
-LEFT JOIN projections.job_counts c ON c.project = %(project)s AND c.jobs > 0
-ORDER BY c.type, c.command, c.state
-
--- name: tally
--- The counters of one project, and how far they are; one row without a count when there are none.
 SELECT reached.job_counts, c.type, nullif(c.command, ''), c.state, c.jobs
 FROM ({reached}) reached
 LEFT JOIN projections.job_counts c ON c.project = %(project)s AND c.jobs > 0

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_questions",
     "tests.fix_server",
+    "tests.fix_transfer",
 ]
 
 

@@ -5,6 +5,7 @@ Invariants: a test sees no row of another test; nothing is left behind. Under py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import psycopg
@@ -44,16 +45,32 @@ def template_database(postgres: embedded.Server, postgres_admin: psycopg.Connect
     return TEMPLATE
 
 
+@contextmanager
+def cloned(server: embedded.Server, admin: psycopg.Connection, template: str) -> Iterator[str]:
+    """A fresh, migrated, empty database until the block ends."""
+    name = f"test_{next(_numbers)}"
+    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    clone = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    admin.execute(clone.format(**identifiers))
+    try:
+        yield server.dsn(name)
+    finally:
+        admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
+
+
 @pytest.fixture
 def database(
     postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
 ) -> Iterator[str]:
     """The connection string of a fresh, migrated, empty database of this test's own."""
-    name = f"test_{next(_numbers)}"
-    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template_database)}
-    clone = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    postgres_admin.execute(clone.format(**identifiers))
-    try:
-        yield postgres.dsn(name)
-    finally:
-        postgres_admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
+    with cloned(postgres, postgres_admin, template_database) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def shared_database(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """One database for all tests of the session that keep to a project of their own."""
+    with cloned(postgres, postgres_admin, template_database) as dsn:
+        yield dsn

@@ -119,3 +119,9 @@ def serve(dsn: str, secret: Secret) -> Iterator[LiveServer]:
 def live_server(database: str) -> Iterator[LiveServer]:
     """The whole product on an empty ledger."""
     yield from serve(database, Secret(secrets.token_bytes(SECRET_BYTES)))
+
+
+@pytest.fixture(scope="session")
+def shared_server(shared_database: str) -> Iterator[LiveServer]:
+    """The whole product, for all tests of the session that keep to a project of their own."""
+    yield from serve(shared_database, Secret(secrets.token_bytes(SECRET_BYTES)))

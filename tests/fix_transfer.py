@@ -8,19 +8,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
+import pytest
+from psycopg import AsyncConnection, sql
 
 from api.transfer import export
 from api.transfer.intake import Order, Summary, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
-from ledger import store
+from ledger import embedded, store
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
 from ledger.job import Job, fold
@@ -216,6 +218,23 @@ def exported(
                 return await export.export(connection, what, form, project, stream)
 
     return asyncio.run(write())
+
+
+@pytest.fixture
+def other_database(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """A second empty ledger beside the test's own, for what goes out of one and into the other."""
+    identifiers = {"name": sql.Identifier("other"), "template": sql.Identifier(template_database)}
+    postgres_admin.execute(
+        sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(
+            **identifiers
+        )
+    )
+    try:
+        yield postgres.dsn("other")
+    finally:
+        postgres_admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
 
 
 def counted(dsn: str, question: str) -> Any:

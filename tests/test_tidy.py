@@ -64,12 +64,14 @@ EVENTSOURCING = {
     *("ledger/codec.py", "ledger/recorder.py"),
     *("projections/position.py", "projections/tracking.py"),
     *("tests/ledger/test_codec.py", "tests/ledger/test_recorder.py"),
+    "scripts/benchmarks/stock.py",
 }
 
 # Distributions whose import has another name.
 PROVIDED_BY = {
     "pydantic_core": "pydantic",
     "psycopg_pool": "psycopg",
+    "uvloop": "uvicorn",
     "libcloud": "apache-libcloud",
 }
 

@@ -90,6 +90,8 @@ class _Window:
             history = self._begin(told)
         history.claims.append(told.claim)
         history.raws[row.line] = row.raw
+        creation = history.creation
+        history.drawn = creation is not None and creation.number is None
         for kind, value in told.names:
             self._by_name.setdefault((told.project, kind, value), history)
             if kind != "id" and (kind, value) not in history.names:

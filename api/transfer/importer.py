@@ -177,7 +177,9 @@ class Importer:
     def _further(self, history: History, known: Known, now: datetime) -> Addition | None:
         """A job that the ledger has: what the source tells beyond that."""
         begins, told, after = history.creation is not None, len(history.claims), known.job.version
-        rest, error = imported.untold(history, known.there)
+        # Each row of a table tells its job from the start; what a line has told, no later line tells again.
+        there = list(known.there) if history.whole else known.there
+        rest, error = imported.untold(history, there)
         kept: Sequence[Claim] = ()
         bad = rest if error else []
         if rest and error is None:

@@ -179,6 +179,10 @@ def _object(text: str) -> dict[str, Any] | Bad:
 def sentence(error: ValidationError) -> str:
     """The first thing that pydantic found, as a sentence."""
     found: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(step) for step in found["loc"] if "[" not in str(step))
+    # Steps with a bracket or a prefix are pydantic's own names of types, of which a union tries several.
+    steps = (str(step) for step in found["loc"])
+    place = ".".join(
+        step for step in steps if "[" not in step and not step.startswith("constrained-")
+    )
     text = found["msg"].removeprefix("Value error, ").rstrip(".")
     return f"{place}: {text}." if place else f"{text}."

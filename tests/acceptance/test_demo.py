@@ -243,5 +243,7 @@ def test_a_taken_port_is_said_and_nothing_is_left() -> None:
         with running("--once", "--port", str(taken.getsockname()[1])) as demo:
             demo.process.wait(DEADLINE_S)
     assert demo.process.returncode == 1
-    assert re.search(r"^demo: `jobledger serve` ended: .*cannot be used", demo.said, re.MULTILINE)
+    assert re.search(
+        r"^demo: `jobledger serve` ended with status 1: .* cannot be used", demo.said, re.MULTILINE
+    )
     assert not demo.folder.exists()

@@ -1,42 +1,14 @@
-"""The native API over a real server: what each operation answers, and how it refuses."""
+"""The native API over a real server: what each operation answers."""
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import httpx2 as httpx
-import pytest
-
-from api.dialects.native.models import CountsOut, EventsOut, JobOut, ProblemOut
-from api.operation import Scope
+from api.dialects.native.models import CountsOut, EventsOut, JobOut
 from tests.fix_server import LiveServer
-
-JOBS = "/v1/projects/demo/jobs"
-
-
-def create(client: httpx.Client, **fields: Any) -> dict[str, Any]:
-    answer = client.post(JOBS, json={"type": "VirtualServer", **fields})
-    assert answer.status_code == 201, answer.text
-    job: dict[str, Any] = answer.json()
-    return job
-
-
-def say(client: httpx.Client, job: dict[str, Any], event: str, **fields: Any) -> httpx.Response:
-    return client.post(f"{JOBS}/{job['id']}/events", json={"event": event, **fields})
-
-
-def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    ProblemOut.model_validate(body)
-    assert body["code"] == code
-    assert body["request_id"] == answer.headers["x-request-id"]
-    assert body["hint"]
-    return body
+from tests.native import JOBS, create, problem, say
 
 
 def test_a_job_lives_from_created_to_succeeded(live_server: LiveServer) -> None:
@@ -73,6 +45,7 @@ def test_a_job_lives_from_created_to_succeeded(live_server: LiveServer) -> None:
 def test_a_failure_that_is_not_final_may_be_queued_again(live_server: LiveServer) -> None:
     client = live_server.client
     job = create(client)
+    ended: dict[str, Any] = {}
     for event, fields in (
         ("queued", {}),
         ("started", {}),
@@ -83,7 +56,7 @@ def test_a_failure_that_is_not_final_may_be_queued_again(live_server: LiveServer
     ):
         answer = say(client, job, event, **fields)
         assert answer.status_code == 200, answer.text
-    ended = answer.json()
+        ended = answer.json()
     assert (ended["attempts"], ended["failure"]) == (2, {"kind": "exception", "final": True})
     assert ended["messages"] == [{"code": 7, "message": "disk", "description": None}]
     problem(say(client, job, "queued"), 409, "illegal_transition")
@@ -118,59 +91,6 @@ def test_pages_join_to_the_whole_list(live_server: LiveServer) -> None:
         assert sorted(seen) == sorted(made)
         if sort in ("number", "-number"):
             assert seen == (made if sort == "number" else made[::-1])
-
-
-def test_a_cursor_belongs_to_its_list(live_server: LiveServer) -> None:
-    client = live_server.client
-    client.post(JOBS, json={"jobs": [{"type": "T"}] * 3})
-    following = client.get(JOBS, params={"limit": 2}).json()["next"]
-    cursor = re.search(r"cursor=([^&]+)", following)[1]  # type: ignore[index]
-    problem(client.get(JOBS, params={"cursor": cursor, "type": "T"}), 422, "invalid")
-    problem(client.get(JOBS, params={"cursor": cursor[:-3] + "AAA"}), 422, "invalid")
-    other = live_server.client_of("other")
-    problem(other.get("/v1/projects/other/jobs", params={"cursor": cursor}), 422, "invalid")
-
-
-@pytest.mark.parametrize(
-    ("words", "field"),
-    [
-        ("stat=Queued", "stat"),
-        ("state=Resting", "state"),
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("limit=ten", "limit"),
-        ("sort=colour", "sort"),
-        ("cursor=%25%25", "cursor"),
-        ("count=some", "count"),
-        ("created_from=yesterday", "created_from"),
-        ("number=1e3", "number"),
-        ("owner=a&owner=b", "owner"),
-        ("min_position=-1", "min_position"),
-    ],
-)
-def test_a_bad_parameter_is_named(live_server: LiveServer, words: str, field: str) -> None:
-    body = problem(live_server.client.get(f"{JOBS}?{words}"), 422, "invalid")
-    assert body["errors"][0]["field"] == field
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"\xff\xfe",
-        b"[1]",
-        b'"x"',
-        b"null",
-        b'{"type":"a\\u0000"}',
-        b'{"type":"\\ud800"}',
-        b"[" * 10_000,
-    ],
-)
-def test_a_body_that_is_no_job_is_refused(live_server: LiveServer, body: bytes) -> None:
-    answer = live_server.client.post(JOBS, content=body)
-    assert answer.status_code in (400, 422), answer.text
-    assert live_server.client.get("/v1/projects/demo/events").json()["events"] == []
 
 
 def test_a_batch_saves_all_or_none_and_names_the_bad(live_server: LiveServer) -> None:
@@ -230,15 +150,6 @@ def test_of_racing_workers_one_wins(live_server: LiveServer) -> None:
     assert sorted(answers) == [200] + [409] * 7
 
 
-def test_numbers_and_names_are_given_once(live_server: LiveServer) -> None:
-    client = live_server.client
-    job = create(client, number=60531, request_id="r-1", source_id="s-1")
-    for field, value in (("number", 60531), ("request_id", "r-1"), ("source_id", "s-1")):
-        body = problem(client.post(JOBS, json={"type": "A", field: value}), 409, "identity_taken")
-        assert (body["field"], body["job"]) == (field, job["id"])
-    assert {create(client)["number"] for _ in range(3)}.isdisjoint({60531})
-
-
 def test_the_feed_leaves_nothing_out(live_server: LiveServer) -> None:
     client = live_server.client
     client.post(JOBS, json={"jobs": [{"type": "A"}] * 25})
@@ -280,68 +191,3 @@ def test_a_read_can_insist_on_a_position(live_server: LiveServer) -> None:
     listed = client.get(JOBS, params={"min_position": position})
     assert len(listed.json()["jobs"]) == 1
     assert int(listed.headers["ledger-position"]) >= int(position)
-
-
-def test_credentials_and_scopes(live_server: LiveServer) -> None:
-    nobody = live_server.opened()
-    refused = nobody.get(JOBS)
-    problem(refused, 401, "unauthenticated")
-    assert refused.headers["www-authenticate"].startswith("Bearer")
-    problem(nobody.get(JOBS, headers={"Authorization": "Bearer jl_x_y_z"}), 401, "unauthenticated")
-    reader = live_server.client_of("demo", [Scope.JOBS_READ])
-    problem(reader.post(JOBS, json={"type": "A"}), 403, "forbidden")
-    canceler = live_server.client_of("demo", [Scope.JOBS_CANCEL])
-    job = create(live_server.client)
-    problem(say(canceler, job, "queued"), 403, "forbidden")
-    assert say(canceler, job, "canceled").json()["ended_by"] == "demo-client"
-
-
-def test_another_tenant_sees_nothing(live_server: LiveServer) -> None:
-    job = create(live_server.client)
-    other = live_server.client_of("other")
-    problem(other.get(f"{JOBS}/{job['id']}"), 404, "unknown_project")
-    problem(other.get(f"/v1/projects/other/jobs/{job['id']}"), 404, "unknown_job")
-    problem(other.get(f"/v1/projects/other/jobs/{job['id']}/events"), 404, "unknown_job")
-    problem(
-        other.post(f"/v1/projects/other/jobs/{job['id']}/events", json={"event": "canceled"}),
-        404,
-        "unknown_job",
-    )
-    assert other.get("/v1/projects/other/jobs?count=exact").json() == {
-        "jobs": [],
-        "next": None,
-        "total": 0,
-    }
-
-
-def test_nobody_serves_this_path_or_method(live_server: LiveServer) -> None:
-    problem(live_server.client.get("/v1/nothing"), 404, "no_such_path")
-    refused = live_server.client.delete(JOBS)
-    problem(refused, 405, "wrong_method")
-    assert refused.headers["allow"] == "GET, HEAD, POST"
-    head = live_server.client.head(JOBS)
-    assert (head.status_code, head.content) == (200, b"")
-
-
-def test_too_large_a_body_is_refused_unread(live_server: LiveServer) -> None:
-    def endless() -> Any:
-        for _ in range(200):
-            yield b" " * 65_536
-
-    problem(live_server.client.post(JOBS, content=endless()), 413, "too_large")
-
-
-def test_the_ledger_tells_of_itself(live_server: LiveServer) -> None:
-    client = live_server.opened()
-    assert client.get("/livez").status_code == 200
-    create(live_server.client)
-    ready = client.get("/readyz")
-    assert ready.status_code == 200, ready.text
-    assert set(ready.json()["projections"]) == {"jobs", "job_states", "job_counts"}
-    assert "jobledger_requests_total" in client.get("/metrics").text
-    assert client.get("/version").json()["eventsourcing"]
-    document = client.get("/openapi.json").json()
-    assert document["openapi"] == "3.1.0"
-    page = client.get("/docs")
-    assert "http://" not in page.text.replace(live_server.url, "")
-    assert "createJobs" in page.text

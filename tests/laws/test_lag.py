@@ -18,7 +18,7 @@ from projections import query
 from projections.filters import FILTERS, Condition
 from projections.question import Named, Query, Tally
 from tests.fix_jobs import A, B, fold
-from tests.fix_questions import EVERYTHING, Asker
+from tests.fix_questions import EVERYTHING, Asker, laws
 
 
 def in_project(jobs: dict[UUID, Job], project: str) -> tuple[Job, ...]:
@@ -36,7 +36,7 @@ def lagging_asker(asker: Asker) -> Iterator[Asker]:
     fold(asker.ledger)
 
 
-@effort(max_examples=12, deadline=None)
+@effort(laws, max_examples=12)
 @given(STANDS)
 @example((0.0, 0.0, 0.0))
 @example((0.9, 0.1, 0.2))

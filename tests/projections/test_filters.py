@@ -15,6 +15,7 @@ from ledger.job import Job, State
 from ledger.settings import WORD_LENGTH_MAX
 from projections.filters import FILTERS, SORTS, Filter, Value
 from projections.filters import moment as parse_moment
+from tests.fix_questions import laws
 
 SENTENCE = r"^[A-Z].{10,}\.$"
 JOB_FIELDS = {field.name for field in dataclasses.fields(Job)} | {"outcome"}
@@ -89,6 +90,7 @@ def test_what_no_job_can_be_called_is_refused(row: Filter, word: str) -> None:
         row.parse(word)
 
 
+@laws
 @given(st.integers(0, 2**63 - 1))
 def test_numbers_within_bigint_are_read(number: int) -> None:
     assert FILTERS["number"].parse(str(number)) == number
@@ -117,6 +119,7 @@ def test_other_numbers_are_refused(word: str) -> None:
         FILTERS["number"].parse(word)
 
 
+@laws
 @given(st.uuids())
 def test_ids_are_read_in_either_case(job_id: UUID) -> None:
     assert FILTERS["id"].parse(str(job_id)) == job_id
@@ -139,6 +142,7 @@ OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(
 MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=OFFSETS)  # noqa: DTZ001
 
 
+@laws
 @given(MOMENTS, st.sampled_from("Tt "))
 def test_times_keep_their_instant_to_the_microsecond(moment: datetime, separator: str) -> None:
     read = parse_moment(moment.isoformat(separator))
@@ -146,6 +150,7 @@ def test_times_keep_their_instant_to_the_microsecond(moment: datetime, separator
     assert read.tzinfo is UTC
 
 
+@laws
 @given(MOMENTS)
 def test_z_means_utc(moment: datetime) -> None:
     moment = moment.astimezone(UTC)
@@ -153,6 +158,7 @@ def test_z_means_utc(moment: datetime) -> None:
         assert parse_moment(moment.isoformat().replace("+00:00", zone)) == moment
 
 
+@laws
 @given(st.dates())
 def test_a_bare_date_is_its_first_moment_in_utc(day: date) -> None:
     assert parse_moment(str(day)).isoformat() == f"{day}T00:00:00+00:00"
@@ -173,6 +179,7 @@ def test_other_times_are_refused(word: str) -> None:
 PARSERS = [row.parse for row in FILTERS.values()] + [key.parse for key in SORTS.values()]
 
 
+@laws
 @given(st.text(max_size=40), st.sampled_from(PARSERS))
 def test_any_word_is_a_value_or_a_sentence(word: str, parse: Callable[[str], Value]) -> None:
     said = ""

@@ -21,7 +21,7 @@ from projections import query
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Feed, Named, Offset, Page, Query, Tally
 from tests.fix_jobs import A, B
-from tests.fix_questions import Asker, connected, queries
+from tests.fix_questions import Asker, connected, laws, queries
 
 # --- lists ---------------------------------------------------------------------------------------
 
@@ -35,6 +35,7 @@ def test_there_is_something_to_find(asker: Asker) -> None:
     assert any(stay.at is None for job in mine for stay in job.history)
 
 
+@laws
 @given(st.data())
 def test_a_list_is_what_the_log_says(asker: Asker, data: st.DataObject) -> None:
     asked = data.draw(queries(asker))
@@ -46,6 +47,7 @@ def test_a_list_is_what_the_log_says(asker: Asker, data: st.DataObject) -> None:
     assert page.position == len(asker.ledger.log)
 
 
+@laws
 @given(st.data())
 def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
     asked = data.draw(queries(asker))
@@ -64,6 +66,7 @@ def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
     assert tuple(found) == asker.expected(asked)
 
 
+@laws
 @given(st.data())
 def test_a_page_may_begin_anywhere(asker: Asker, data: st.DataObject) -> None:
     asked = data.draw(queries(asker))
@@ -105,6 +108,7 @@ def test_more_values_than_are_merged(asker: Asker) -> None:
     assert page.total == len(page.jobs) > 0
 
 
+@laws
 @given(st.data())
 def test_nothing_of_another_project_is_found(asker: Asker, data: st.DataObject) -> None:
     asked = replace(data.draw(queries(asker)), project=B, total=True)
@@ -159,6 +163,7 @@ async def test_before_the_first_build_the_answer_is_to_come_again(database: str)
 # --- jobs by name, counters, the feed ------------------------------------------------------------
 
 
+@laws
 @given(st.data())
 def test_named_jobs_come_in_the_order_asked(asker: Asker, data: st.DataObject) -> None:
     project = data.draw(st.sampled_from([A, B]))
@@ -214,6 +219,7 @@ def test_counters_are_counts(asker: Asker, project: str) -> None:
     assert all(count.command != "" for count in counts.counts)
 
 
+@laws
 @given(st.data())
 def test_the_feed_is_the_log(asker: Asker, data: st.DataObject) -> None:
     log = asker.ledger.log

@@ -32,7 +32,8 @@ SELECT md5(n::text)::uuid, CASE WHEN n % 20 = 0 THEN 'small' ELSE 'big' END, n,
        CASE n % 11 WHEN 0 THEN 'Rare' ELSE 'VirtualServer' END, CASE WHEN n % 3 > 0 THEN 'Command' || n % 5 END,
        'object ' || n % 2000, 'owner ' || n % 97, 'request ' || n, CASE WHEN n % 2 = 0 THEN 'source ' || n END,
        CASE WHEN n % 501 = 0 THEN 'Failed' WHEN n % 53 = 0 THEN 'Queued' ELSE 'Succeeded' END, true,
-       3, n * 3, 1, 1, 0, '[]', 0, 0, 'What the job is for', json_build_object('image', repeat('x', 200)), timestamptz '2024-01-01Z' + n * interval '1 minute',
+       3, n * 3, 1, 1, 0, '[]', 0, 0, 'What the job is for', json_build_object('image', repeat('x', 200)),
+       timestamptz '2024-01-01Z' + n * interval '1 minute',
        timestamptz '2024-01-02Z' + (n * 7919 % 20000) * interval '1 minute', 2
 FROM generate_series(1, 20000) n
 """

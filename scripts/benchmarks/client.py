@@ -1,0 +1,70 @@
+"""Our side of the load process: orders in, figures out.
+
+Invariants: the process is started once a goal and used for every HTTP contestant of it, so that all have the same client.
+Errors: Spoilt, when an answer was not 2xx."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scripts.benchmarks.child import Child, started
+from scripts.benchmarks.load import DRAIN_S
+from scripts.benchmarks.slot import Measured, Spoilt
+
+START_S = 30.0  # seconds for the process to start and connect
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What one order came to. `answered` counts the answers after the slot, too."""
+
+    measured: Measured
+    answered: int
+
+
+class Load:
+    """The running load process."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    def play(
+        self, port: int, steps: Sequence[str], *, connections: int, slot_s: float, spread: bool
+    ) -> Played:
+        """Send `steps` round and round on each connection for a slot; `spread`: each connection begins at another step."""
+        order = {
+            "port": port,
+            "steps": list(steps),
+            "connections": connections,
+            "slot_s": slot_s,
+            "spread": spread,
+        }
+        self._child.say(json.dumps(order))
+        answer = json.loads(self._child.line(START_S + slot_s + DRAIN_S))
+        if "fault" in answer:
+            raise Spoilt(answer["fault"])
+        beside = {"body_bytes": answer["body_bytes"], "connections": connections}
+        measured = Measured(answer["rate"], answer["p50_ms"], answer["p99_ms"], beside)
+        return Played(measured, answer["answered"])
+
+
+@contextmanager
+def loaded() -> Iterator[Load]:
+    """The load process, ended at the end."""
+    with started("the load", [sys.executable, "-m", "scripts.benchmarks.load"]) as child:
+        yield Load(child)
+
+
+def request(
+    method: str, path: str, headers: Mapping[str, str] | None = None, body: str = ""
+) -> str:
+    """One HTTP/1.1 request as text."""
+    fields = {"host": "127.0.0.1", **(headers or {})}
+    if body:
+        fields |= {"content-type": "application/json", "content-length": str(len(body.encode()))}
+    lines = "".join(f"{name}: {word}\r\n" for name, word in fields.items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n{body}"

@@ -1,0 +1,83 @@
+"""A contest: the contestants of one goal in alternate slots, round after round, and the ratios of those that ran side by side.
+
+Invariants: every round has one slot of each (A B A B), and only slots of one round are compared, since disks and machines have spells; the figure
+given is the median. Before a slot the disk is calm, or was waited for. Units: seconds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from scripts.benchmarks.child import ChildFailed
+from scripts.benchmarks.disk import Disk
+from scripts.benchmarks.goals import CONTESTANTS, GOALS, Goal
+from scripts.benchmarks.scene import Ground, scene_on
+from scripts.benchmarks.slot import Measured, Spoilt
+
+Figures = dict[str, list[Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How it is run. `judged`: whether a ratio is held against its goal; a short form is not."""
+
+    rounds: int
+    slot_s: float
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one goal. `fault`: why there are no figures. `figures` are the subject's and the control's, slot by slot."""
+
+    goal: Goal
+    ratios: tuple[float, ...] = ()
+    subject: tuple[Measured, ...] = ()
+    control: tuple[Measured, ...] = ()
+    fault: str | None = None
+
+    @property
+    def ratio(self) -> float:
+        """The median of the paired ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.fault is None and self.goal.met(self.ratio)
+
+    def figure(self, side: Sequence[Measured]) -> float:
+        """The median figure of one side."""
+        return statistics.median(self.goal.figure(measured) for measured in side)
+
+
+def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcome]:
+    """Run the contest of this name: the outcome of each of its goals."""
+    goals = [goal for goal in GOALS if goal.name == name]
+    titles = dict.fromkeys(title for goal in goals for title in (goal.subject, goal.control))
+    try:
+        figures = _figures(tuple(titles), ground, disk, terms)
+    except (Spoilt, ChildFailed) as error:
+        yield from (Outcome(goal, fault=str(error)) for goal in goals)
+        return
+    for goal in goals:
+        subject, control = figures[goal.subject], figures[goal.control]
+        pairs = zip(subject, control, strict=True)
+        ratios = tuple(goal.figure(ours) / goal.figure(theirs) for ours, theirs in pairs)
+        yield Outcome(goal, ratios, tuple(subject), tuple(control))
+
+
+def _figures(titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms) -> Figures:
+    figures: Figures = {title: [] for title in titles}
+    with scene_on(ground) as scene, ExitStack() as stack:
+        slots = {title: stack.enter_context(CONTESTANTS[title].enter(scene)) for title in titles}
+        for title, slot in slots.items():
+            if not CONTESTANTS[title].whole:
+                slot(terms.slot_s / 2)
+        for _ in range(terms.rounds):
+            for title, slot in slots.items():
+                disk.calm()
+                figures[title].append(slot(terms.slot_s))
+    return figures

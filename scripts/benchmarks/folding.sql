@@ -1,0 +1,66 @@
+-- name: jobs
+-- The current state of jobs that were created, queued, started and succeeded, in one statement.
+INSERT INTO control.jobs (id, project, number, type, command, object, owner, request_id, source_id, description, detail, state, kind, final,
+                          version, position, attempts, progress, error_count, messages, items_total, items_succeeded, items_failed,
+                          created_at, updated_at, started_at, ended_at, ended_by)
+SELECT c.originator_id, c.project, (b.event ->> 'number')::bigint, b.event ->> 'type', b.event ->> 'command', b.event ->> 'object',
+       b.event ->> 'owner', b.event ->> 'request_id', b.event ->> 'source_id', b.event ->> 'description',
+       convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail', l.state, NULL, false, l.version, l.position, l.attempts,
+       CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by
+FROM ledger.stored_events c
+CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+JOIN (
+  SELECT originator_id, max(originator_version) AS version, max(notification_id) AS position, max(recorded_at) AS updated_at,
+         count(*) FILTER (WHERE topic = 'job.started') AS attempts,
+         min(recorded_at) FILTER (WHERE topic = 'job.started') AS started_at,
+         max(recorded_at) FILTER (WHERE topic = 'job.succeeded') AS ended_at,
+         max(ledger.body(state) ->> 'actor') FILTER (WHERE topic = 'job.succeeded') AS ended_by,
+         CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state
+  FROM ledger.stored_events GROUP BY originator_id
+) l ON l.originator_id = c.originator_id
+WHERE c.originator_version = 1
+
+-- name: job_states
+-- The stays of the same jobs, in one statement.
+INSERT INTO control.job_states (job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
+                                left_position, left_at)
+SELECT originator_id, originator_version, project, notification_id,
+       CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END,
+       NULL, false, recorded_at, recorded_at, b.body ->> 'actor', b.body ->> 'note', b.body ->> 'source_id',
+       lead(notification_id) OVER later, lead(recorded_at) OVER later
+FROM ledger.stored_events s
+CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+WINDOW later AS (PARTITION BY originator_id ORDER BY originator_version)
+
+-- name: job_counts
+-- How many of the same jobs there are of each kind, in one statement.
+INSERT INTO control.job_counts (project, type, command, state, jobs)
+SELECT c.project, b.event ->> 'type', coalesce(b.event ->> 'command', ''), l.state, count(*)
+FROM ledger.stored_events c
+CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+JOIN (
+  SELECT originator_id,
+         CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state
+  FROM ledger.stored_events GROUP BY originator_id
+) l ON l.originator_id = c.originator_id
+WHERE c.originator_version = 1
+GROUP BY 1, 2, 3, 4
+
+-- name: forget
+-- Readers no longer see this read model.
+DELETE FROM projections.live WHERE name = %s
+
+-- name: drop
+-- Begin anew.
+DROP TABLE IF EXISTS {control}
+
+-- name: like
+-- The same columns, constraints and indexes.
+CREATE TABLE {control} (LIKE {table} INCLUDING ALL)
+
+-- name: differing
+-- How many rows there are, and how many stand in one of the two tables only. A counter that fell to 0 is as good as none.
+WITH ours AS (SELECT t::text AS line FROM {table} t WHERE (to_jsonb(t) ->> 'jobs') IS DISTINCT FROM '0'),
+     theirs AS (SELECT t::text AS line FROM {control} t)
+SELECT (SELECT count(*) FROM ours),
+       (SELECT count(*) FROM ((TABLE ours EXCEPT ALL TABLE theirs) UNION ALL (TABLE theirs EXCEPT ALL TABLE ours)) differing)

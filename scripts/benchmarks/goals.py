@@ -1,0 +1,101 @@
+"""GOALS: what is to be reached, and against what. CONTESTANTS: who can be measured.
+
+Invariants: a goal is a ratio of two contestants in the same run, never a bare figure; goals of one name share their scene and their rounds.
+Units: a ratio has none; `rate` is per second, `p50_ms` the median latency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from scripts.benchmarks import appending, committing, folding, importing, pgbench, reading, stock
+from scripts.benchmarks.slot import Contestant, Measured
+
+CONTESTANTS: Final[Mapping[str, Contestant]] = {
+    "pgbench-32": Contestant("pgbench, 32 clients", "events", pgbench.inserts(32)),
+    "stock": Contestant("the library's get + save", "events", stock.get_and_save),
+    "commit-32": Contestant("committer, 32 callers", "events", committing.callers(32)),
+    "commit-128": Contestant("committer, 128 callers", "events", committing.callers(128)),
+    "append-32": Contestant("HTTP, 32 connections, respond-async", "events", appending.product(32, waits=False)),
+    "append-wait-128": Contestant("HTTP, 128 connections, default wait", "events", appending.product(128, waits=True)),
+    "bare-insert-32": Contestant("bare insert route, 32 connections", "events", appending.bare(32)),
+    "import": Contestant("import, CSV", "events", importing.further, whole=True),
+    "import-first": Contestant("import, CSV, into an empty ledger", "events", importing.first, whole=True),
+    "copy": Contestant("binary COPY of the same events", "events", importing.copied_further, whole=True),
+    "copy-first": Contestant("binary COPY into an empty table", "events", importing.copied_first, whole=True),
+    "follow": Contestant("live catch-up, all read models", "events", folding.followed(), whole=True),
+    "follow-jobs": Contestant("live catch-up, jobs", "events", folding.followed("jobs"), whole=True),
+    "follow-states": Contestant("live catch-up, job_states", "events", folding.followed("job_states"), whole=True),
+    "follow-counts": Contestant("live catch-up, job_counts", "events", folding.followed("job_counts"), whole=True),
+    "build": Contestant("build from zero, all read models", "events", folding.built(), whole=True),
+    "build-jobs": Contestant("build from zero, jobs", "events", folding.built("jobs"), whole=True),
+    "build-states": Contestant("build from zero, job_states", "events", folding.built("job_states"), whole=True),
+    "build-counts": Contestant("build from zero, job_counts", "events", folding.built("job_counts"), whole=True),
+    "set": Contestant("one statement each", "events", folding.set_based(), whole=True),
+    "set-jobs": Contestant("one statement", "events", folding.set_based("jobs"), whole=True),
+    "set-states": Contestant("one statement", "events", folding.set_based("job_states"), whole=True),
+    "set-counts": Contestant("one statement", "events", folding.set_based("job_counts"), whole=True),
+    "get-1": Contestant("get, 1 connection", "requests", reading.get(1)),
+    "get-32": Contestant("get, 32 connections", "requests", reading.get(32)),
+    "bare-get-1": Contestant("bare get route, 1 connection", "requests", reading.bare_get(1)),
+    "bare-get-32": Contestant("bare get route, 32 connections", "requests", reading.bare_get(32)),
+    "list-32": Contestant("native list of 50, 32 connections", "requests", reading.listed(32)),
+    "gogrid-list-32": Contestant("GoGrid list of 50 as JSON, 32 connections", "requests", reading.gogrid_listed(32)),
+    "count-1": Contestant("exact total, 1 connection", "requests", reading.counted(1)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One row: on `measure`, the subject's figure must be at least, or at most, so many times the control's."""
+
+    name: str
+    number: str
+    subject: str
+    control: str
+    at_least: float | None = None
+    at_most: float | None = None
+    measure: Literal["rate", "p50_ms"] = "rate"
+
+    def figure(self, measured: Measured) -> float:
+        """The figure that counts here."""
+        figure = measured.rate if self.measure == "rate" else measured.p50_ms
+        assert figure is not None, f"{self.name} has no {self.measure}"
+        return figure
+
+    def met(self, ratio: float) -> bool:
+        """Whether the ratio is good enough."""
+        return ratio >= (self.at_least or 0.0) and (self.at_most is None or ratio <= self.at_most)
+
+    @property
+    def bar(self) -> str:
+        """The condition in signs."""
+        return f">= {self.at_least:g}" if self.at_most is None else f"<= {self.at_most:g}"
+
+
+GOALS: Final[tuple[Goal, ...]] = (
+    Goal("append-http", "G1", "append-32", "pgbench-32", at_least=0.40),
+    Goal("append-http", "G1", "append-32", "bare-insert-32", at_least=2.0),
+    Goal("append-http", "G1", "append-wait-128", "pgbench-32", at_least=0.30),
+    Goal("append-process", "G2", "commit-32", "pgbench-32", at_least=1.3),
+    Goal("append-process", "G2", "commit-128", "pgbench-32", at_least=1.8),
+    Goal("append-process", "G2", "commit-32", "stock", at_least=10.0),
+    Goal("bulk-import", "G4", "import", "copy", at_least=0.45),
+    Goal("bulk-import", "G4", "import-first", "copy-first", at_least=0.9),
+    Goal("fold", "G5", "build", "set", at_least=0.8),
+    Goal("fold", "G5", "build-jobs", "set-jobs", at_least=0.8),
+    Goal("fold", "G5", "build-states", "set-states", at_least=0.8),
+    Goal("fold", "G5", "build-counts", "set-counts", at_least=0.8),
+    Goal("fold", "G6", "follow", "set", at_least=0.5),
+    Goal("fold", "G6", "follow-jobs", "set-jobs", at_least=0.5),
+    Goal("fold", "G6", "follow-states", "set-states", at_least=0.5),
+    Goal("fold", "G6", "follow-counts", "set-counts", at_least=0.5),
+    Goal("get-http", "G7", "get-1", "bare-get-1", at_most=1.2, measure="p50_ms"),
+    Goal("get-http", "G7", "get-32", "bare-get-32", at_least=1.5),
+    Goal("count", "G9", "count-1", "get-1", at_most=1.5, measure="p50_ms"),
+    Goal("list-http", "G10", "list-32", "bare-get-32", at_least=0.6),
+    Goal("list-http", "G10", "gogrid-list-32", "bare-get-32", at_least=0.4),
+)
+
+NAMES: Final = tuple(dict.fromkeys(goal.name for goal in GOALS))

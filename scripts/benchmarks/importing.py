@@ -1,0 +1,152 @@
+"""Bulk: a table of finished jobs through the product's import, and binary COPY of the very rows that it made.
+
+Invariants: each import brings jobs that the ledger does not have, all of them are saved and none rejected; COPY gets its rows ready-made, and so is
+timed without reading, deciding or encoding anything. Errors: Spoilt."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from api.transfer.intake import Order, bring
+from api.transfer.map import parse
+from api.transfer.rejects import Rejects
+from scripts.benchmarks import life
+from scripts.benchmarks.scene import SQL, Scene, copied, scene_on
+from scripts.benchmarks.slot import Measured, Slot, Spoilt
+
+MAP: Final = """
+[job]
+source_id = "id"
+type = "kind"
+command = {value = "Add"}
+object = "server"
+owner = "owner"
+description = {value = "Add a server to the farm"}
+detail = ["image", {column = "ram_mb", as = "number"}, "ip"]
+
+[times]
+created = "created"
+queued = "queued"
+started = "started"
+ended = "ended"
+
+[status]
+column = "status"
+
+[status.values]
+done = "succeeded"
+"""
+_COLUMNS = (
+    "id",
+    "kind",
+    "server",
+    "owner",
+    "image",
+    "ram_mb",
+    "ip",
+    "created",
+    "queued",
+    "started",
+    "ended",
+    "status",
+)
+_made = count(1)
+
+
+@contextmanager
+def further(scene: Scene) -> Iterator[Slot]:
+    """Import into a ledger that has earlier imports already."""
+
+    def slot(slot_s: float) -> Measured:
+        return _imported(scene)
+
+    yield slot
+    scene.check_log()
+
+
+@contextmanager
+def first(scene: Scene) -> Iterator[Slot]:
+    """Import into an empty ledger, a new one each time."""
+
+    def slot(slot_s: float) -> Measured:
+        with scene_on(scene.ground) as empty:
+            return _imported(empty)
+
+    yield slot
+
+
+@contextmanager
+def copied_further(scene: Scene) -> Iterator[Slot]:
+    """COPY what the last import made behind what was copied before."""
+    scene.control  # noqa: B018 - touched, so that it is there
+
+    def slot(slot_s: float) -> Measured:
+        return _copied(scene, "imported_since")
+
+    yield slot
+
+
+@contextmanager
+def copied_first(scene: Scene) -> Iterator[Slot]:
+    """COPY what an import made into an empty table with its indexes."""
+    with scene_on(scene.ground) as empty:
+        empty.control  # noqa: B018 - touched, so that it is there
+
+        def slot(slot_s: float) -> Measured:
+            empty.owner.execute(SQL["empty"])
+            return _copied(scene, "imported_first", into=empty)
+
+        yield slot
+
+
+def _imported(scene: Scene) -> Measured:
+    jobs = scene.ground.sizes.batch
+    file = scene.ground.folder / f"jobs{next(_made)}.csv"
+    _write(file, jobs)
+    try:
+        order = Order(file, life.PROJECT, parse(MAP), life.ACTOR)
+        began = time.perf_counter()
+        summary = bring(scene.dsn, order, Rejects(None))
+        took_s = time.perf_counter() - began
+        file_bytes = file.stat().st_size
+    finally:
+        file.unlink()
+    if summary.rejected or (summary.counts.jobs, summary.counts.events) != (
+        jobs,
+        jobs * life.EVENTS_A_JOB,
+    ):
+        raise Spoilt(f"The import of {jobs} jobs came to: {summary}")
+    return Measured(summary.counts.events / took_s, beside={"jobs": jobs, "file_bytes": file_bytes})
+
+
+def _copied(scene: Scene, which: str, into: Scene | None = None) -> Measured:
+    rows = scene.owner.execute(
+        SQL[which], {"events": scene.ground.sizes.batch * life.EVENTS_A_JOB}
+    ).fetchall()
+    began = time.perf_counter()
+    events = copied((into or scene).owner, "copy", rows)
+    return Measured(events / (time.perf_counter() - began))
+
+
+def _write(file: Path, jobs: int) -> None:
+    """A table as another system would have exported it."""
+    batch = file.stem
+    began = datetime.now(UTC) - timedelta(days=30)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(_COLUMNS)
+        for nth in range(jobs):
+            creation = life.creation(nth=nth)
+            created = began + timedelta(seconds=nth)
+            times = [
+                (created + timedelta(seconds=step)).isoformat() for step in range(life.EVENTS_A_JOB)
+            ]
+            words = (f"{batch}-{nth}", creation.type, creation.object, creation.owner)
+            table.writerow((*words, *(creation.detail or {}).values(), *times, "done"))

@@ -1,0 +1,112 @@
+"""The report of a run: one table for people, one document for programs.
+
+Invariants: both say the same; figures are medians, the spread is that of the paired ratios. The table is plain text, at most 150 columns wide."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from scripts.benchmarks.contest import Outcome, Terms
+from scripts.benchmarks.goals import CONTESTANTS
+
+HEADINGS = ("goal", "subject", "figure", "control", "figure", "ratio", "spread", "asked", "met")
+
+
+def table(outcomes: Sequence[Outcome], machine: dict[str, Any], terms: Terms) -> str:
+    """The table and the note under it."""
+    rows = [HEADINGS, *(_row(outcome, terms) for outcome in outcomes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    lines += [
+        "",
+        *(f"{o.goal.name}: {o.fault}" for o in outcomes if o.fault),
+        _sentence(machine, terms),
+    ]
+    return "\n".join(line for line in lines)
+
+
+def document(outcomes: Sequence[Outcome], machine: dict[str, Any], terms: Terms) -> str:
+    """The same as JSON."""
+    how = {"rounds": terms.rounds, "slot_s": terms.slot_s, "judged": terms.judged}
+    return json.dumps(
+        {"machine": machine, "how": how, "goals": [_entry(outcome, terms) for outcome in outcomes]},
+        indent=2,
+    )
+
+
+def _row(outcome: Outcome, terms: Terms) -> tuple[str, ...]:
+    goal = outcome.goal
+    subject, control = CONTESTANTS[goal.subject], CONTESTANTS[goal.control]
+    first = f"{goal.name} ({goal.number})"
+    if outcome.fault is not None:
+        return (first, subject.title, "-", control.title, "-", "-", "-", goal.bar, "failed")
+    verdict = ("met" if outcome.met else "NOT MET") if terms.judged else "-"
+    return (
+        first,
+        subject.title,
+        _figure(outcome.figure(outcome.subject), goal.measure),
+        control.title,
+        _figure(outcome.figure(outcome.control), goal.measure),
+        f"{outcome.ratio:.2f}",
+        f"{min(outcome.ratios):.2f}-{max(outcome.ratios):.2f}",
+        goal.bar,
+        verdict,
+    )
+
+
+def _figure(figure: float, measure: str) -> str:
+    return f"{figure:,.0f}/s" if measure == "rate" else f"{figure:.3g} ms"
+
+
+def _entry(outcome: Outcome, terms: Terms) -> dict[str, Any]:
+    goal = outcome.goal
+    entry: dict[str, Any] = {
+        "name": goal.name,
+        "goal": goal.number,
+        "measure": goal.measure,
+        "subject": {
+            "name": goal.subject,
+            "title": CONTESTANTS[goal.subject].title,
+            "of": CONTESTANTS[goal.subject].of,
+        },
+        "control": {
+            "name": goal.control,
+            "title": CONTESTANTS[goal.control].title,
+            "of": CONTESTANTS[goal.control].of,
+        },
+        "at_least": goal.at_least,
+        "at_most": goal.at_most,
+        "fault": outcome.fault,
+    }
+    if outcome.fault is not None:
+        return entry
+    for side, slots in (("subject", outcome.subject), ("control", outcome.control)):
+        entry[side] |= {
+            "figure": outcome.figure(slots),
+            "slots": [
+                {"rate": slot.rate, "p50_ms": slot.p50_ms, "p99_ms": slot.p99_ms, **slot.beside}
+                for slot in slots
+            ],
+        }
+    entry |= {
+        "ratio": outcome.ratio,
+        "spread": [min(outcome.ratios), max(outcome.ratios)],
+        "ratios": outcome.ratios,
+    }
+    return entry | {"met": outcome.met if terms.judged else None}
+
+
+def _sentence(machine: dict[str, Any], terms: Terms) -> str:
+    disk = machine["fdatasync_ms"]
+    return (
+        f"{machine['processors']} processors, {machine['system']}, PostgreSQL {machine['postgresql']}, Python {machine['python']},"
+        f" load before {machine['load_before']};"
+        f" fdatasync {disk['median']} ms ({disk['min']}-{disk['max']}), {machine['slots_on_a_restless_disk']} slots on a restless disk;"
+        f" {terms.rounds} rounds of {terms.slot_s:g} s a contestant{'' if terms.judged else ', not judged'}."
+    )
