@@ -24,18 +24,20 @@ _STYLE = Path(__file__).with_name("docs.css")
 
 
 @cache
-def text() -> bytes:
-    """The whole page."""
+def text(name: str = "native") -> bytes:
+    """The page of one dialect; the native one has the refusals too."""
+    spoken = next(dialect for dialect in DIALECTS if dialect.name == name)
     contents = "".join(
-        f'<li><a href="#{dialect.name}">{escape(dialect.title)}</a></li>' for dialect in DIALECTS
+        f'<li><a href="/docs/{dialect.name}">{escape(dialect.title)}</a></li>'
+        for dialect in DIALECTS
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>Job ledger</title><style>{_STYLE.read_text(encoding='utf-8')}</style>"
         "<header><h1>Job ledger</h1><p>Every state a job was ever in is an event, and nothing is overwritten.</p></header>"
-        f"<nav><ul>{contents}<li><a href='#refusals'>Refusals</a></li></ul></nav>"
-        + "".join(_dialect(dialect) for dialect in DIALECTS)
-        + _refusals()
+        f"<nav><ul>{contents}<li><a href='/docs#refusals'>Refusals</a></li></ul></nav>"
+        + _dialect(spoken)
+        + (_refusals() if spoken.name == "native" else "")
         + "</html>"
     ).encode()
 
@@ -51,7 +53,7 @@ def _operation(one: Operation) -> str:
         for parameter in one.parameters
     )
     table = f"<table><tr><th>parameter<th>in<th>meaning{parameters}</table>" if parameters else ""
-    refusals = ", ".join(f"<a href='#{fault.code}'>{fault.code}</a>" for fault in one.faults)
+    refusals = ", ".join(f"<a href='/docs#{fault.code}'>{fault.code}</a>" for fault in one.faults)
     told = f"<p>Refusals: {refusals}</p>" if refusals else ""
     answers = "; ".join(
         f"<b>{reply.status}</b> {escape(reply.description)}" for reply in one.replies

@@ -17,13 +17,6 @@ from api.faults import STATUSES
 from api.operation import Operation, Parameter, Reply, Scope
 
 _REFS = "#/components/schemas/{model}"
-_SECURITY = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "An API key, made by `jobledger keys create`.",
-    }
-}
 
 
 @cache
@@ -46,7 +39,10 @@ def document(dialect: Dialect) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": dialect.title, "version": "1", "description": dialect.description},
         "paths": paths,
-        "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": _SECURITY},
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": dict(dialect.security),
+        },
     }
 
 
@@ -58,7 +54,7 @@ def _operation(dialect: Dialect, operation: Operation, schemas: dict[str, Any]) 
         "x-scope": operation.scope.value,
         "security": []
         if operation.scope is Scope.PUBLIC
-        else [{"bearer": [operation.scope.value]}],
+        else [{name: [] for name in dialect.security}],
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
         "responses": {
             **{str(reply.status): _reply(reply, schemas) for reply in operation.replies},
@@ -91,7 +87,11 @@ def _reply(reply: Reply, schemas: dict[str, Any]) -> dict[str, Any]:
     schema = _reply_schema(reply, schemas)
     shown: dict[str, Any] = {"description": reply.description}
     if reply.media_types:
-        shown["content"] = {media_type: {"schema": schema} for media_type in reply.media_types}
+        # What is no JSON has no JSON schema: to OpenAPI it is a text.
+        shown["content"] = {
+            media_type: {"schema": schema if "json" in media_type else {"type": "string"}}
+            for media_type in reply.media_types
+        }
     if reply.headers:
         shown["headers"] = {name: {"schema": {"type": "string"}} for name in reply.headers}
     return shown

@@ -97,9 +97,10 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A question about the ledger itself; the answer is ready-made bytes."""
+    """A question about the ledger itself; the answer is ready-made bytes. `dialect`: whose description is asked for."""
 
     page: Literal["live", "ready", "metrics", "version", "openapi", "docs"]
+    dialect: str = "native"
 
 
 Question = Query | Named | Feed | Tally | Write | Nothing | Shown

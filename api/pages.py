@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import importlib.metadata
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import psycopg
 import pydantic_core
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from api import docs, openapi
-from api.operation import Asked, Said
+from api.dialects import DIALECTS
+from api.faults import NoSuchPath
+from api.operation import Said, Shown
 from ledger import migrate, store
 from projections.position import Reached, positions
 
@@ -29,11 +31,11 @@ class Pages:
     def __init__(self, teller: Teller) -> None:
         self._teller = teller
 
-    async def page(
-        self, name: Literal["live", "ready", "metrics", "version", "openapi", "docs"], asked: Asked
-    ) -> Said:
-        """One page, ready made."""
-        match name:
+    async def page(self, shown: Shown) -> Said:
+        """One page, ready made. Raises NoSuchPath for a dialect that nobody speaks."""
+        if all(dialect.name != shown.dialect for dialect in DIALECTS):
+            raise NoSuchPath(f"There is no dialect {shown.dialect[:50]!r}.")
+        match shown.page:
             case "live":
                 return Said(200, b'{"status":"alive"}', _JSON)
             case "ready":
@@ -43,9 +45,9 @@ class Pages:
             case "version":
                 return Said(200, pydantic_core.to_json(versions()), _JSON)
             case "openapi":
-                return Said(200, openapi.text(), _JSON)
+                return Said(200, openapi.text(shown.dialect), _JSON)
             case "docs":
-                return Said(200, docs.text(), "text/html; charset=utf-8", docs.HEADERS)
+                return Said(200, docs.text(shown.dialect), "text/html; charset=utf-8", docs.HEADERS)
 
     async def _ready(self) -> Said:
         """200 when the database answers, has every migration and no read model stopped; else 503 and what is wrong."""

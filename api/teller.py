@@ -104,8 +104,8 @@ class Teller:
                 return await self._save(question, asked)
             case Query() | Named() | Tally() | Feed():
                 return await self._read(question)
-            case Shown(page):
-                return await self.pages.page(page, asked)
+            case Shown():
+                return await self.pages.page(question)
             case Nothing():
                 return None
 

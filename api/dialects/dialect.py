@@ -5,8 +5,9 @@ Every fault of a path under its prefixes is worded by `fault`, a 404, 405 and 50
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from api.operation import Asked, Operation, Said
 from ledger.errors import LedgerError
@@ -30,11 +31,22 @@ class Md5Signature:
 Credential = ApiKey | Md5Signature
 
 
+# How OpenAPI says where the credential stands.
+BEARER: Mapping[str, Mapping[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, made by `jobledger keys create`.",
+    }
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One row of DIALECTS. A path belongs to the first dialect with a prefix that it starts with; `challenge` is its WWW-Authenticate.
 
-    `credential` finds what the client offered, or None; `fault` words an error for what was asked."""
+    `credential` finds what the client offered, or None; `fault` words an error for what was asked; `security` are OpenAPI's schemes, all of
+    which a request carries."""
 
     name: str
     title: str
@@ -44,3 +56,4 @@ class Dialect:
     fault: Callable[[Asked, LedgerError], Said]
     description: str = ""
     challenge: str | None = 'Bearer realm="job ledger"'
+    security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER)

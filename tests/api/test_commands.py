@@ -10,8 +10,10 @@ from pathlib import Path
 import psycopg
 
 from api.keys import parse
+from api.place import Where, opened
 from api.secret import read
 from ledger.migrate import migrations
+from projections.position import positions
 from tests.fix_command import Command, commanding
 from tests.fix_embedded import wait_until
 
@@ -195,3 +197,44 @@ def test_a_command_that_is_ended_stops_the_database_it_started(command: Command)
     wait_until(lambda: command.postgres() is not None)
     assert following.end(signal.SIGTERM) in (0, 128 + signal.SIGTERM)
     assert command.postgres() is None
+
+
+def test_jobs_of_a_ledger_that_was_never_served(command: Command) -> None:
+    command.answer("keys", "create", "--project", "p", *SCOPES)
+    assert command.answer("jobs", "list", "--project", "p", "--total") == {
+        "jobs": [],
+        "next": None,
+        "total": 0,
+    }
+    assert command.postgres() is None
+
+
+def test_jobs_that_no_server_has_folded_yet(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES)
+    serving.create_job(made["key"])
+    assert serving.end() == 0
+    # As if the projections had never run.
+    with opened(Where(command.data, None, None)) as place:
+        with place.owner() as owner:
+            owner.execute("DROP VIEW projections.jobs")
+            owner.execute("DROP TABLE projections.jobs_v1")
+            owner.execute("TRUNCATE projections.live, projections.notification_tracking")
+        assert all(one.lag == 1 for one in place.asked(positions).values())
+    assert len(command.answer("jobs", "list", "--project", "p")["jobs"]) == 1
+    assert all(one["lag"] == 0 for one in command.answer("status")["projections"].values())
+
+
+def test_a_read_model_that_was_changed_by_hand_is_told_and_mended(command: Command) -> None:
+    serving = command.serve()
+    made = command.answer("keys", "create", "--project", "p", *SCOPES)
+    job = serving.create_job(made["key"])
+    with psycopg.connect(command("dsn").stdout.strip(), autocommit=True) as connection:
+        connection.execute("UPDATE projections.jobs_v1 SET owner = 'Mallory'")
+    told = command("rebuild", "jobs")
+    assert told.returncode == 0
+    assert f"1 were served otherwise and now are as the log has them: {job['id']}" in told.stdout
+    assert (
+        command.answer("jobs", "show", str(job["number"]), "--project", "p")["owner"]
+        == job["owner"]
+    )

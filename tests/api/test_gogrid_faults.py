@@ -41,6 +41,7 @@ REFUSED: tuple[tuple[LedgerError, int, str], ...] = (
     (errors.Busy("All connections are taken."), 503, "UnexpectedError"),
     (errors.Unreachable("The database went away."), 503, "UnexpectedError"),
     (faults.Behind("The read models are behind."), 503, "UnexpectedError"),
+    (faults.Maintenance("The ledger is switched off."), 503, "UnexpectedError"),
 )
 
 

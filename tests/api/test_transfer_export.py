@@ -24,7 +24,7 @@ from api.transfer.whole import Whole
 from ledger import imported, settings
 from ledger.events import Recorded
 from ledger.imported import History
-from ledger.job import Job, fold
+from ledger.job import Job, State, fold
 from tests.fix_jobs import A, B, Ledger, play
 from tests.fix_jobs import fold as fold_models
 from tests.fix_transfer import by_id, exported, log
@@ -104,7 +104,7 @@ def test_an_imported_log_is_exported_as_it_came(
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def test_its_own_log_tells_a_ledger_nothing_new(database: str, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def refolded(made: History) -> Job:
     ("change", "reason"),
     [
         ({"attempts": 7}, "Its history leads to the attempts"),
-        ({"state": "Queued"}, "Its history leads to the state"),
+        ({"state": "Canceled"}, "Its history leads to the state"),
         ({"history": []}, "history: Tuple should have at least 1 item"),
         ({"number": None}, "A new job needs a number."),
         ({"type": ""}, "type: String should have at least 1 character."),
@@ -251,7 +251,7 @@ def refolded(made: History) -> Job:
 def test_a_job_that_contradicts_itself_is_refused(
     database: str, change: dict[str, Any], reason: str
 ) -> None:
-    job = next(iter(played(database).jobs().values()))
+    job = next(one for one in played(database).jobs().values() if one.state is not State.CANCELED)
     with pytest.raises(Bad) as caught:
         Whole(project="p").history(Row(1, "", told(view.job(job) | change)))
     assert reason in str(caught.value)

@@ -21,13 +21,19 @@ from api.faults import (
     Unauthenticated,
 )
 from api.operation import Operation, Parameter, Reply, Scope
-from ledger.errors import Busy, Invalid, KeyInFlight, KeyReused, LedgerError, Unreachable, UnknownJob
+from ledger.errors import (
+    Busy,
+    Invalid,
+    KeyInFlight,
+    KeyReused,
+    LedgerError,
+    Unreachable,
+    UnknownJob,
+)
 from ledger.settings import PAGE_LIMIT_MAX
 from projections.filters import FILTERS
 
-_TIME: Final = (
-    "an ISO 8601 time such as 2016-05-30T05:13:26Z. Without an offset it is UTC; a date alone is its midnight in UTC."
-)
+_TIME: Final = "an ISO 8601 time such as 2016-05-30T05:13:26Z. Without an offset it is UTC; a date alone is its midnight in UTC."
 
 
 def _whole(default: int, most: int) -> dict[str, Any]:

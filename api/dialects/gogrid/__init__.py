@@ -28,6 +28,15 @@ GOGRID = Dialect(
     credential=credential,
     fault=fault,
     challenge=None,
+    security={
+        "api_key": {"type": "apiKey", "in": "query", "name": "api_key"},
+        "sig": {
+            "type": "apiKey",
+            "in": "query",
+            "name": "sig",
+            "description": "md5(api_key + shared secret + unix seconds), in lower-case hex.",
+        },
+    },
     description=(
         "GoGrid's API 1.x as far as it is about jobs: get, list and the lookup tables. CSV cells are exact: import them as text into a"
         " spreadsheet."

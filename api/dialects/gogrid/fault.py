@@ -39,6 +39,7 @@ WORDED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "busy": (503, "UnexpectedError"),
         "behind": (503, "UnexpectedError"),
         "unreachable": (503, "UnexpectedError"),
+        "maintenance": (503, "UnexpectedError"),
         "undecodable": _UNEXPECTED,
         "misconfigured": _UNEXPECTED,
         "unexpected": _UNEXPECTED,

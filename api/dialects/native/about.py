@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from api.operation import Asked, Operation, Question, Reply, Said, Scope, Shown
+from api.faults import NoSuchPath
+from api.operation import Asked, Operation, Parameter, Question, Reply, Said, Scope, Shown
 
 
 def _shown(page: Any) -> Callable[[Asked], Question]:
-    return lambda asked: Shown(page)
+    return lambda asked: Shown(page, asked.path_params.get("dialect", "native"))
 
 
 def _as_is(asked: Asked, said: Said) -> Said:
     return said
 
+
+_DIALECT = Parameter("dialect", "path", "A row of DIALECTS.", required=True, example="gogrid")
 
 ABOUT: tuple[Operation, ...] = (
     Operation(
@@ -69,6 +72,30 @@ ABOUT: tuple[Operation, ...] = (
         _shown("openapi"),
         _as_is,
         (Reply(200, "The document.", schema={"type": "object"}),),
+    ),
+    Operation(
+        "dialectOpenapi",
+        "GET",
+        "/openapi/{dialect}.json",
+        "The description of one dialect, as OpenAPI 3.1.",
+        Scope.PUBLIC,
+        _shown("openapi"),
+        _as_is,
+        (Reply(200, "The document.", schema={"type": "object"}),),
+        parameters=(_DIALECT,),
+        faults=(NoSuchPath,),
+    ),
+    Operation(
+        "dialectDocs",
+        "GET",
+        "/docs/{dialect}",
+        "The description of one dialect, for people.",
+        Scope.PUBLIC,
+        _shown("docs"),
+        _as_is,
+        (Reply(200, "The page.", schema={"type": "string"}, media_types=("text/html",)),),
+        parameters=(_DIALECT,),
+        faults=(NoSuchPath,),
     ),
     Operation(
         "docs",

@@ -58,6 +58,7 @@ _READ_FAULTS: Final = (
     faults.NoSuchProject,
     errors.Invalid,
     errors.Busy,
+    faults.Maintenance,
 )
 _WRITE_FAULTS: Final = (
     *_READ_FAULTS,
