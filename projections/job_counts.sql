@@ -1,5 +1,5 @@
 -- name: create
--- How many jobs there are of each kind in each state. A row may fall to 0 and stay.
+-- How many jobs there are of each kind in each state. A row stays when it has fallen to 0.
 CREATE TABLE {table} (
   project text COLLATE "C" NOT NULL,
   type text COLLATE "C" NOT NULL,
@@ -20,30 +20,36 @@ WITH stored AS MATERIALIZED (
   FROM ledger.stored_events s
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), moved AS (
-  SELECT job_id, min(version) AS first, (array_agg(topic ORDER BY version DESC))[1] AS topic
-  FROM stored WHERE moves GROUP BY job_id
+  -- Every move counts, those within the range too, so that the rows do not depend on how the log was cut into ranges.
+  SELECT job_id, topic AS entered, version, lag(topic) OVER (PARTITION BY job_id ORDER BY version) AS left
+  FROM stored WHERE moves
 ), crossed AS (
-  -- Where a job stood before is looked up in the log, so that this read model needs no other.
-  SELECT m.job_id, m.topic AS entered, before.topic AS left
+  -- Where a job stood before the range is looked up in the log, so that this read model needs no other.
+  SELECT m.job_id, m.entered, coalesce(m.left, before.topic) AS left
   FROM moved m
   LEFT JOIN LATERAL (
     SELECT e.topic FROM ledger.stored_events e
-    WHERE e.originator_id = m.job_id AND e.originator_version < m.first
+    WHERE e.originator_id = m.job_id AND e.originator_version < m.version
       AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
     ORDER BY e.originator_version DESC LIMIT 1
-  ) before ON m.first > 1
+  ) before ON m.left IS NULL AND m.version > 1
+), told AS (
+  -- What a job is about is said once, when it is created.
+  SELECT x.job_id, c.project, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
+  FROM (SELECT DISTINCT job_id FROM crossed) x
+  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1
+  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
 ), delta AS (
-  SELECT c.project, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command,
+  SELECT t.project, t.type, t.command,
          CASE n.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
                       WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
          END AS state,
          sum(n.jobs) AS jobs
   FROM crossed x
-  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1
-  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+  JOIN told t USING (job_id)
   CROSS JOIN LATERAL (VALUES (x.entered, 1), (x.left, -1)) n (topic, jobs)
   WHERE n.topic IS NOT NULL
-  GROUP BY 1, 2, 3, 4 HAVING sum(n.jobs) <> 0
+  GROUP BY 1, 2, 3, 4
 ), counted AS (
   INSERT INTO {table} AS t (project, type, command, state, jobs) SELECT project, type, command, state, jobs FROM delta
   ON CONFLICT (project, type, command, state) DO UPDATE SET jobs = t.jobs + excluded.jobs
