@@ -67,6 +67,15 @@ def database(
         yield dsn
 
 
+@pytest.fixture(scope="module")
+def module_database(
+    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """One database for the tests of a module."""
+    with cloned(postgres, postgres_admin, template_database) as dsn:
+        yield dsn
+
+
 @pytest.fixture(scope="session")
 def shared_database(
     postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str

@@ -64,7 +64,7 @@ EVENTSOURCING = {
     *("ledger/codec.py", "ledger/recorder.py"),
     *("projections/position.py", "projections/tracking.py"),
     *("tests/ledger/test_codec.py", "tests/ledger/test_recorder.py"),
-    "scripts/benchmarks/stock.py",
+    *("scripts/benchmarks/stock.py", "tests/projections/test_build.py"),
 }
 
 # Distributions whose import has another name.

@@ -18,13 +18,14 @@ from projections.filters import moment as parse_moment
 from tests.fix_questions import laws
 
 SENTENCE = r"^[A-Z].{10,}\.$"
-JOB_FIELDS = {field.name for field in dataclasses.fields(Job)} | {"outcome"}
+JOB_FIELDS = {field.name for field in dataclasses.fields(Job)} | {"outcome", "phase"}
 
 
 def test_the_filters_are_those_that_were_promised() -> None:
     assert list(FILTERS) == [
         "state",
         "outcome",
+        "phase",
         "type",
         "command",
         "object",
@@ -41,10 +42,13 @@ def test_the_filters_are_those_that_were_promised() -> None:
     assert [row.name for row in FILTERS.values() if row.many] == [
         "state",
         "outcome",
+        "phase",
         "type",
         "command",
     ]
-    assert list(SORTS) == ["created", "updated", "number", "state", "type"]
+    assert list(SORTS) == [
+        *("created", "updated", "number", "state", "phase", "type", "owner", "id"),
+    ]
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -41,6 +41,7 @@ FROM generate_series(1, 20000) n
 VALUES: dict[str, tuple[str, ...]] = {
     "state": ("Failed", "Succeeded"),
     "outcome": ("Retrying", "Exhausted"),
+    "phase": ("in-progress", "failed"),
     "type": ("Rare", "VirtualServer"),
     "command": ("Command1",),
     "object": ("object 77",),
@@ -140,6 +141,7 @@ def test_no_filter_in_any_order_reads_the_whole_table(
 def test_an_order_is_walked_on_its_index(planner: Connection[Any], order: tuple[Sort, ...]) -> None:
     (key,) = (SORTS[one.column] for one in order)
     values = {"created": "2024-01-10T00:00:00Z", "updated": "2024-01-10T00:00:00Z", "number": "777"}
+    values |= {"phase": "completed", "id": VALUES["id"][0]}
     after = After((values.get(key.name, "Succeeded"),), 777)
     for window in (Offset(0), after):
         nodes = plan(planner, Query("big", sort=order, window=window, limit=LIMIT))

@@ -1,0 +1,125 @@
+"""Builds: rows do not depend on how the log is cut, and rows and position move together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from eventsourcing.persistence import IntegrityError
+from psycopg import Connection
+
+from ledger.connection import Role, conninfo
+from projections import PROJECTIONS
+from projections.build import Build, Poison
+from projections.projection import Projection
+from projections.rebuild import compare, rebuild
+from projections.tracking import Positions
+from tests.fix_jobs import Ledger, fold, play
+
+EVERY = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
+
+
+@pytest.fixture(scope="module")
+def ledger(module_database: str) -> Ledger:
+    return asyncio.run(play(module_database, jobs=80, seed=11))
+
+
+@pytest.fixture
+def projector(ledger: Ledger) -> Iterator[Connection[Any]]:
+    with psycopg.connect(conninfo(ledger.dsn, Role.PROJECTOR), autocommit=True) as connection:
+        yield connection
+
+
+def rows(connection: Connection[Any], build: Build) -> set[str]:
+    found = connection.execute(f'SELECT t::text FROM projections."{build.table}" t').fetchall()
+    return {row[0] for row in found}
+
+
+def built(
+    connection: Connection[Any], ledger: Ledger, projection: Projection, name: str, cuts: list[int]
+) -> set[str]:
+    """The rows of a table that was folded from cut to cut."""
+    build = Build(projection, name, Positions(ledger.dsn))
+    build.create(connection)
+    start = 0
+    for cut in [*cuts, len(ledger.log)]:
+        if cut > start:
+            start = build.advance(connection, start, cut)
+    assert build.position(connection) == len(ledger.log)
+    found = rows(connection, build)
+    build.drop(connection)
+    return found
+
+
+@EVERY
+def test_rows_do_not_depend_on_how_the_log_is_cut(
+    projector: Connection[Any], ledger: Ledger, projection: Projection
+) -> None:
+    whole = built(projector, ledger, projection, "whole", [])
+    assert whole
+    chance = random.Random(5)
+    positions = range(1, len(ledger.log))
+    for count in (1, 7, len(positions) // 3, len(positions)):
+        cuts = sorted(chance.sample(positions, count))
+        assert built(projector, ledger, projection, "cut", cuts) == whole
+
+
+@EVERY
+def test_a_crash_before_the_position_moves_leaves_neither(
+    projector: Connection[Any], ledger: Ledger, projection: Projection
+) -> None:
+    class Crashing(Positions):
+        def move(self, connection: Connection[Any], table: str, position: int) -> None:
+            if position > 20:
+                raise psycopg.OperationalError("the process ended here")
+            super().move(connection, table, position)
+
+    build = Build(projection, "crashed", Crashing(ledger.dsn))
+    build.create(projector)
+    build.advance(projector, 0, 20)
+    before = rows(projector, build)
+    with pytest.raises(psycopg.OperationalError):
+        build.advance(projector, 20, 40)
+    assert rows(projector, build) == before
+    assert build.position(projector) == 20
+    build.drop(projector)
+
+
+@EVERY
+def test_a_range_is_folded_once(
+    projector: Connection[Any], ledger: Ledger, projection: Projection
+) -> None:
+    """A second worker that came late is refused by the position, and its rows with it."""
+    build = Build(projection, "twice", Positions(ledger.dsn))
+    build.create(projector)
+    build.advance(projector, 0, 30)
+    before = rows(projector, build)
+    with pytest.raises((Poison, IntegrityError)):
+        build.advance(projector, 0, 30)
+    assert rows(projector, build) == before
+    assert build.position(projector) == 30
+    build.drop(projector)
+
+
+@EVERY
+def test_a_rebuild_equals_the_live_table_and_mends_one_that_was_edited(
+    projector: Connection[Any], ledger: Ledger, projection: Projection
+) -> None:
+    fold(ledger)
+    told: list[tuple[int, int]] = []
+    first = rebuild(ledger.dsn, projection.name, lambda done, total: told.append((done, total)))
+    assert (first["different"], first["position"]) == (0, len(ledger.log))
+    assert told[-1] == (len(ledger.log), len(ledger.log))
+    column = "jobs" if projection.name == "job_counts" else "position"
+    edited = (
+        f'UPDATE projections."{projection.name}" SET "{column}" = "{column}" + 1 WHERE project = %s'
+    )
+    changed = projector.execute(edited, ("b",)).rowcount
+    assert compare(ledger.dsn, projection.name).different == changed > 0
+    mended = rebuild(ledger.dsn, projection.name)
+    assert mended["different"] == changed
+    assert compare(ledger.dsn, projection.name).different == 0
