@@ -56,7 +56,7 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
         raise ValueError(f"The value is nested deeper than {settings.JSON_DEPTH_MAX} levels.")
     if isinstance(value, str):
         _storable(value)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
             _storable(key)
             _storable_json(item, depth + 1)

@@ -25,21 +25,24 @@ CREDENTIAL = "import"  # stands where other events have the id of their credenti
 
 # Of the envelope and the event, what may differ although the source tells the same: who ran the import, and a number that we drew.
 _TOLD_BY = "actor"
+_NEW = UUID(int=0)  # where an event that has no id yet is folded
 
 
 class Claim(NamedTuple):
-    """One event as its source tells it. `envelope` has no time: that is `at`; `state` is both, encoded; `line` is where it was read."""
+    """One event as its source tells it. `envelope` has no time: that is `at`; `state` is both, encoded; `line` is where it was read.
+
+    `event_id` is the source's, None for a new one."""
 
     event: Event
     envelope: Envelope
     at: datetime | None
     state: bytes
-    event_id: UUID
+    event_id: UUID | None
     line: int
 
     @classmethod
     def of(
-        cls, event: Event, envelope: Envelope, at: datetime | None, event_id: UUID, line: int
+        cls, event: Event, envelope: Envelope, at: datetime | None, event_id: UUID | None, line: int
     ) -> Claim:
         """Encode an event. Raises Invalid when it is too large."""
         return cls(event, envelope, at, codec.encode(event, envelope), event_id, line)
@@ -122,7 +125,8 @@ def decided(job: Job | None, history: History, claims: Sequence[Claim], now: dat
         for event in happened:
             version = job.version + 1 if job else 1
             job = evolve(
-                job, Recorded(0, claim.event_id, history.job_id, version, now, envelope, event)
+                job,
+                Recorded(0, claim.event_id or _NEW, history.job_id, version, now, envelope, event),
             )
             kept.append(claim)
     return Decided(tuple(kept), job)

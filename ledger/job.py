@@ -45,6 +45,15 @@ class Outcome(StrEnum):
     CANCELED = "Canceled"
 
 
+class Phase(StrEnum):
+    """How far a job is for somebody who waits for it: nothing done yet, going on (retries too), done, or over without having been done."""
+
+    ACKNOWLEDGED = "acknowledged"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 TRANSITIONS: Mapping[State | None, Mapping[str, State]] = MappingProxyType(
     {
         None: {"job.created": State.CREATED},
@@ -167,15 +176,21 @@ class Job:
         failures = sum(stay.state is State.FAILED for stay in self.history)
         return Outcome.EXHAUSTED if failures > 1 else Outcome.FAILED
 
+    @property
+    def phase(self) -> Phase:
+        """How far the job is for somebody who waits for it."""
+        if not self.absorbed:
+            waits = self.state in (State.CREATED, State.QUEUED)
+            return Phase.ACKNOWLEDGED if waits else Phase.IN_PROGRESS
+        return Phase.COMPLETED if self.state is State.SUCCEEDED else Phase.FAILED
+
 
 def evolve(job: Job | None, recorded: Recorded) -> Job:
     """Fold one event into a job. Any order of legal events gives one result; nothing is refused."""
     event = recorded.event
     if isinstance(event, events.Created):
         return _created(event, recorded)
-    assert job is not None, (
-        f"{recorded.topic} at position {recorded.position} comes before job.created"
-    )
+    assert job is not None, f"{recorded.topic} at {recorded.position} comes before job.created"
     job = replace(
         job,
         version=recorded.version,
@@ -248,25 +263,21 @@ def _entered(job: Job, recorded: Recorded, state: State) -> Job:
     event = recorded.event
     failed = event if isinstance(event, events.Failed) else None
     final = failed.final if failed else False
+    kind, count = (failed.kind, failed.error_count) if failed else (None, None)
     ended = final or state in (State.SUCCEEDED, State.CANCELED)
-    complete = state is State.SUCCEEDED or (
-        failed is not None and failed.kind is FailureKind.ITEM_ERRORS and final
-    )
-    stay = _stay(recorded, state, failed.kind if failed else None, final)
+    complete = state is State.SUCCEEDED or (final and kind is FailureKind.ITEM_ERRORS)
     return replace(
         job,
         state=state,
-        kind=failed.kind if failed else None,
+        kind=kind,
         final=final,
         attempts=job.attempts + (state is State.PROCESSING),
         progress=1.0 if complete else 0.0 if state is State.PROCESSING else job.progress,
-        error_count=failed.error_count
-        if failed and failed.error_count is not None
-        else job.error_count,
+        error_count=job.error_count if count is None else count,
         started_at=job.started_at or (recorded.at if state is State.PROCESSING else None),
         ended_at=recorded.at if ended else None,
         ended_by=recorded.actor if ended else None,
-        history=(*job.history, stay),
+        history=(*job.history, _stay(recorded, state, kind, final)),
     )
 
 

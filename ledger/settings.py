@@ -23,6 +23,10 @@ EVENT_BYTES_MAX = 256 * 1024  # bytes of one stored body: thousands of them must
 # --- what one request may ask ------------------------------------------------------------------------------------------------------
 BODY_BYTES_MAX = 8 * 1024 * 1024  # bytes of one request body, counted on the stream
 BATCH_COMMANDS_MAX = 1_000  # commands in one all-or-nothing request: one commit must stay short, since it holds the head row
+RESOLVE_ATTEMPTS_MAX = 8  # times the jobs that a write names are found anew because others changed them in between
+LANES_MAX = 8  # writes of one request that stand for themselves and are under way at once: others need the pool too
+LINEAGE_EVENT_LENGTH_MAX = 1024 * 1024  # characters of one OpenLineage event: it becomes up to 65 notes in one commit
+LINEAGE_DETAIL_BYTES_MAX = 32 * 1024  # bytes of an OpenLineage event that are kept in its job's detail, which lists show; larger ones are notes
 PAGE_LIMIT_DEFAULT = 50  # jobs on a page when the caller names no number
 PAGE_LIMIT_MAX = 1_000  # jobs on a page: bounds the memory of one answer
 FEED_LIMIT_DEFAULT = 100  # events on a page of the feed

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 from uuid import UUID
 
-from ledger.job import Outcome, State
+from ledger.job import Outcome, Phase, State
 from ledger.settings import WORD_LENGTH_MAX
 
 Value = str | int | datetime | UUID
@@ -88,6 +88,16 @@ def outcome(word: str) -> str:
         ) from None
 
 
+def phase(word: str) -> str:
+    """The name of a phase."""
+    try:
+        return Phase(word).value
+    except ValueError:
+        raise ValueError(
+            f"A phase is one of {', '.join(Phase)}, in exactly this spelling."
+        ) from None
+
+
 def name(word: str) -> str:
     """A name, to be matched letter for letter."""
     if not 0 < len(word) <= WORD_LENGTH_MAX:
@@ -138,6 +148,8 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
                    "Where the job stands: Created, Queued, Processing, Succeeded, Failed or Canceled."),
             Filter("outcome", "in", "outcome", outcome, "project_outcome_created_at_number", True,
                    "As state, but with Failed told apart: Retrying, Rejected, Incomplete (item errors), Exhausted (failed before), or Failed."),
+            Filter("phase", "in", "phase", phase, "project_phase_created_at_number", True,
+                   "How far the job is: acknowledged, in-progress (to be retried, too), completed, or failed (canceled, too)."),
             Filter("type", "in", "type", name, "project_type_created_at_number", True,
                    "What kind of thing the job is about."),
             Filter("command", "in", "command", name, "project_command_created_at_number", True,
@@ -178,8 +190,14 @@ SORTS: Mapping[str, Key] = MappingProxyType(
                 description="The job's number."),
             Key("state", "state", state, "project_state_created_at_number", "created_at",
                 "The state, by the alphabet, then when the job was created."),
+            Key("phase", "phase", phase, "project_phase_created_at_number", "created_at",
+                "The phase, by the alphabet, then when the job was created."),
             Key("type", "type", name, "project_type_created_at_number", "created_at",
                 "The type, by the alphabet, then when the job was created."),
+            Key("owner", "owner", name, "project_owner_created_at_number", "created_at",
+                "Who asked for the job, by the alphabet, then when it was created."),
+            Key("id", "id", job_id, "pkey",
+                description="The job's id."),
         )
     }
 )  # fmt: skip

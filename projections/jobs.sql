@@ -33,6 +33,10 @@ CREATE TABLE {table} (
   outcome text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
     CASE WHEN state <> 'Failed' THEN state WHEN NOT final THEN 'Retrying' WHEN kind = 'rejected' THEN 'Rejected'
          WHEN kind = 'item_errors' THEN 'Incomplete' WHEN failures > 1 THEN 'Exhausted' ELSE 'Failed' END
+  ) STORED,
+  phase text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN state IN ('Created', 'Queued') THEN 'acknowledged' WHEN state = 'Succeeded' THEN 'completed'
+         WHEN state = 'Processing' OR state = 'Failed' AND NOT final THEN 'in-progress' ELSE 'failed' END
   ) STORED
 )
 
@@ -43,6 +47,7 @@ CREATE INDEX ON {table} (project, created_at, number);
 CREATE INDEX ON {table} (project, updated_at, number);
 CREATE INDEX ON {table} (project, state, created_at, number);
 CREATE INDEX ON {table} (project, outcome, created_at, number);
+CREATE INDEX ON {table} (project, phase, created_at, number);
 CREATE INDEX ON {table} (project, type, created_at, number);
 CREATE INDEX ON {table} (project, command, created_at, number) WHERE command IS NOT NULL;
 CREATE INDEX ON {table} (project, owner, created_at, number);

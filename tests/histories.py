@@ -70,7 +70,8 @@ def texts(min_size: int = 0, max_size: int = 40) -> st.SearchStrategy[str]:
 
 
 words = texts(min_size=1)
-moments = st.datetimes(timezones=st.just(UTC))
+# In UTC no time comes twice, so `fold` means nothing.
+moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(fold=0))
 counts = st.integers(0, settings.COUNT_MAX)
 numbers = st.integers(-(10**60), 10**60) | st.floats(allow_nan=False, allow_infinity=False)
 details = st.dictionaries(

@@ -73,6 +73,7 @@ PROVIDED_BY = {
     "psycopg_pool": "psycopg",
     "uvloop": "uvicorn",
     "libcloud": "apache-libcloud",
+    "openlineage": "openlineage-python",
 }
 
 BANNED_WORDS = {

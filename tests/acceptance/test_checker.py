@@ -69,25 +69,16 @@ def case() -> Case:
 
     for nth in range(1, 21):
         job = UUID(int=1_000 + nth)
-        life: list[Event] = [
-            CREATED.model_copy(update={"number": nth}),
-            events.Queued(),
-            events.Started(),
-        ]
+        created = CREATED.model_copy(update={"number": nth})
+        life: list[Event] = [created, events.Queued(), events.Started()]
         operate(f"c{nth}", job, 1, life, Outcome.OK)
         operate(f"n{nth}", job, 4, [events.Progressed(progress=0.1)], Outcome.OK)
         operate(f"e{nth}", job, 5, [events.Succeeded()], Outcome.UNKNOWN if nth % 2 else Outcome.OK)
-        lines += [
-            Sent(f"f{nth}", (Said("job.queued"),), next(clock)),
-            Told(f"f{nth}", Outcome.FAIL, next(clock)),
-        ]
-        lines += [
-            Sent(f"u{nth}", (Said("job.noted"),), next(clock)),
-            Told(f"u{nth}", Outcome.UNKNOWN, next(clock)),
-        ]
-        lines.append(
-            Looked(str(job), len(log), {"state": "Succeeded", "version": 5, "attempts": 1})
-        )
+        for name, outcome in ((f"f{nth}", Outcome.FAIL), (f"u{nth}", Outcome.UNKNOWN)):
+            lines.append(Sent(name, (Said("job.noted"),), next(clock)))
+            lines.append(Told(name, outcome, next(clock)))
+        ended = {"state": "Succeeded", "version": 5, "attempts": 1}
+        lines.append(Looked(str(job), len(log), ended))
         lines.append(Looked(str(job), len(log) - 2, {"state": "Processing", "progress": 0.0}))
         lines.append(Looked(str(job), len(log) - 5, None))
     whole = tuple((r.position, str(r.event_id)) for r in log)

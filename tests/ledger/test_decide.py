@@ -19,7 +19,7 @@ from ledger.errors import (
     UnknownJob,
 )
 from ledger.events import EVENTS, Envelope, Event, FailureKind
-from ledger.job import Job, State, fold
+from ledger.job import TRANSITIONS, Job, State, fold
 from tests.histories import ANN, CREATED, JOB, START, job_after, past
 
 NOW = START + timedelta(hours=1)
@@ -78,6 +78,18 @@ def test_the_matrix_is_whole() -> None:
     assert {f"job.{verb}" for verb in _head} == set(EVENTS) - {"job.created"}
     assert {row[0] for row in _rows} == set(PLACES)
     assert {job.state for job in PLACES.values()} == set(State)
+
+
+def test_the_table_of_transitions_says_the_same() -> None:
+    """Its readers need not know that an end absorbs, or that a final failure does."""
+    moves: dict[State, dict[str, State]] = {state: {} for state in State}
+    for place, verb, cell in CELLS:
+        if place != "Failed" and cell in set(State):
+            moves[PLACES[place].state][f"job.{verb}"] = State(cell)
+    # The one failure of a job that was never queued is that it was rejected.
+    moves[State.CREATED]["job.failed"] = State.FAILED
+    assert {state: dict(to) for state, to in TRANSITIONS.items() if state} == moves
+    assert TRANSITIONS[None] == {"job.created": State.CREATED}
 
 
 @pytest.mark.parametrize(("place", "verb", "cell"), CELLS)

@@ -47,15 +47,10 @@ def test_a_list_is_what_the_log_says(asker: Asker, data: st.DataObject) -> None:
     assert page.position == len(asker.ledger.log)
 
 
-@laws
-@given(st.data())
-def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
-    asked = data.draw(queries(asker))
-    asked = replace(asked, limit=data.draw(st.integers(1, 9)))
-    by_offset = data.draw(st.booleans())
-    expected = asker.expected(asked)
+def joined(asker: Asker, asked: Query, *, by_offset: bool) -> tuple[Job, ...]:
+    """The pages of a list, one after another; one page too many when they would not end."""
     found: list[Job] = []
-    while len(found) <= len(expected):
+    while len(found) <= len(asker.jobs):
         page = asker.find(asked)
         found += page.jobs
         if page.after is None:
@@ -64,7 +59,43 @@ def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
         # What the API hands out as a word comes back as it was.
         assert cursor.decode(cursor.encode(page.after, asked), asked) == page.after
         asked = replace(asked, window=Offset(len(found)) if by_offset else page.after)
-    assert tuple(found) == expected
+    return tuple(found)
+
+
+@laws
+@given(st.data())
+def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
+    asked = data.draw(queries(asker))
+    asked = replace(asked, limit=data.draw(st.integers(1, 9)))
+    assert joined(asker, asked, by_offset=data.draw(st.booleans())) == asker.expected(asked)
+
+
+PAIRS = [
+    (first, second)
+    for first in (Sort("created"), Sort("state", descending=True), Sort("owner"), Sort("type"))
+    for second in (Sort("created"), Sort("updated"), Sort("state"), Sort("number"))
+    if first.column != second.column
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("turned", [False, True])
+def test_pages_of_keys_that_run_both_ways(
+    asker: Asker, pair: tuple[Sort, Sort], turned: bool
+) -> None:
+    first, second = pair
+    second = replace(second, descending=first.descending is turned)
+    asked = Query(A, sort=(first, second), limit=4)
+    assert joined(asker, asked, by_offset=False) == asker.expected(asked)
+
+
+@pytest.mark.parametrize("by_offset", [False, True])
+def test_pages_of_several_values(asker: Asker, by_offset: bool) -> None:
+    several = Condition(FILTERS["state"], ("Succeeded", "Created", "Failed", "Queued"))
+    for sort in ((Sort("created"),), (Sort("created", descending=True), Sort("owner"))):
+        asked = Query(A, (several,), sort, limit=3)
+        assert joined(asker, asked, by_offset=by_offset) == asker.expected(asked)
+        assert len(asker.expected(asked)) > 10
 
 
 @laws
@@ -190,8 +221,18 @@ def test_named_jobs_come_in_the_order_asked(asker: Asker, data: st.DataObject) -
     assert asker.run(query.named(asker.connection, asked)) == tuple(expected)
 
 
-def test_nobody_is_named_by_nothing(asker: Asker) -> None:
-    assert asker.run(query.named(asker.connection, Named(A))) == ()
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Named(A),
+        Named(A, ids=(UUID(int=0),)),
+        Named(A, numbers=(0, -1, 2**63, 10**30)),
+        Named(A, objects=("", "a\x00b", "\ud800", "' OR true --", "%(names)s", "{}")),
+    ],
+    ids=repr,
+)
+def test_nobody_goes_by_such_a_name(asker: Asker, asked: Named) -> None:
+    assert asker.run(query.named(asker.connection, asked)) == ()
 
 
 def test_names_of_too_many_jobs_are_refused(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
