@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+# fmt: off
 # --- what one event may hold -------------------------------------------------------------------------------------------------------
 WORD_LENGTH_MAX = 512  # characters; names and ids: they are indexed, and a btree entry must stay under 2,704 bytes
 TEXT_LENGTH_MAX = 16_384  # characters; notes and messages: prose, not attachments
@@ -120,6 +121,7 @@ MAINTENANCE_RETRY_AFTER_S = 60  # after how long callers are asked to come back 
 MAINTENANCE_RETRY_AFTER_S_MAX = 86_400  # a day; for longer, stop the server
 
 ComestriResult = Literal["Pending", "Failure"]
+# fmt: on
 
 
 class Settings(BaseSettings):

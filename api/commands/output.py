@@ -1,4 +1,4 @@
-"""What commands print: tables for people, tabs for pipes, JSON for programs.
+"""What commands print: columns for people, tabs for pipes, JSON for programs.
 
 Invariants: answers go to stdout and remarks to stderr; a terminal gets no control character that was stored by somebody; nothing is cut off
 when stdout is no terminal. Units: times in UTC, RFC 3339."""
@@ -38,21 +38,16 @@ def say_ndjson(answers: Iterable[object]) -> None:
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under their columns' names; tab-separated when stdout is no terminal, so that cut and sort can work on them."""
-    cells = [[cell(found) for found in row] for row in rows]
+    """Rows under their columns' names: aligned on a terminal, else separated by tabs, for cut and sort. Nothing is cut off."""
+    lines = [list(columns), *([cell(found) for found in row] for row in rows)]
     if not sys.stdout.isatty():
-        for line in (list(columns), *cells):
+        for line in lines:
             typer.echo("\t".join(line))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for line in cells:
-        table.add_row(*(Text(found) for found in line))
-    Console().print(table)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(padded).rstrip())
 
 
 def say_fields(fields: Sequence[tuple[str, object]]) -> None:

@@ -6,6 +6,8 @@ events. Errors: the place's."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -50,28 +52,46 @@ def tail(
 
     With --json a line is an event as GET /v1/projects/PROJECT/events has it. `position` is where to go on: --after POSITION.
     """  # noqa: D301 - Typer must see the backspace itself
-
-    async def print_on(connection: Connection) -> None:
-        position = max(0, await store.head(connection) - _SHOWN_BEFORE) if after is None else after
-        while True:
-            found = await store.read_after(connection, position, FEED_LIMIT_MAX, project=project)
-            if json:
-                say_ndjson(view.event(one) for one in found)
-            else:
-                for one in found:
-                    say(_line(one))
-            if found:
-                position = found[-1].position
-            elif not follow:
-                return
-            else:
-                await asyncio.sleep(FOLLOW_POLL_S)
-
     with Ending() as ending, opened(Where.said(data, database_url), ending=ending) as place:
-        try:
+
+        async def print_on(connection: Connection) -> None:
+            async for found in _batches(connection, ending, project, after, follow=follow):
+                _say(found, json=json)
+
+        with ending.patient():
             place.asked(print_on)
-        except SystemExit:
             ending.asked = None
+
+
+async def _batches(
+    connection: Connection, ending: Ending, project: str | None, after: int | None, *, follow: bool
+) -> AsyncIterator[Sequence[Recorded]]:
+    """The log behind a position, as it grows, until a signal asks to end."""
+    enough, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(enough.set)
+
+    ending.then = stop
+    position = max(0, await store.head(connection) - _SHOWN_BEFORE) if after is None else after
+    while ending.asked is None:
+        found = await store.read_after(connection, position, FEED_LIMIT_MAX, project=project)
+        if found:
+            yield found
+            position = found[-1].position
+        elif not follow:
+            return
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(enough.wait(), FOLLOW_POLL_S)
+
+
+def _say(found: Sequence[Recorded], *, json: bool) -> None:
+    if json:
+        say_ndjson(view.event(one) for one in found)
+        return
+    for one in found:
+        say(_line(one))
 
 
 def _line(one: Recorded) -> str:

@@ -14,6 +14,9 @@ from api import keys
 from api.diagnosis import CHECKS, Finding, diagnose
 from api.operation import Scope
 from api.place import Place, Where, opened
+from ledger.migrate import migrations
+
+LAST = len(migrations())
 
 Owner = psycopg.Connection[tuple[Any, ...]]
 
@@ -48,7 +51,7 @@ FAULTS: tuple[tuple[str, Callable[[Place, Owner], object], str], ...] = (
     ("secret", lambda place, _: place.secret_path.unlink(), "cannot be read"),
     ("secret", lambda place, _: place.secret_path.write_bytes(bytes(32)), "does not open"),
     ("secret", _sql("UPDATE access.keys SET sealed_secret = '\\x01'"), "does not open"),
-    ("migrations", _sql("DELETE FROM ledger.migrations WHERE number = 4"), "0004_"),
+    ("migrations", _sql(f"DELETE FROM ledger.migrations WHERE number = {LAST}"), f"{LAST:04}_"),
     ("migrations", _sql("UPDATE ledger.migrations SET checksum = 'x' WHERE number = 2"), "another form"),
     ("roles", _sql("GRANT UPDATE ON ledger.stored_events TO jobledger_app"), "more than append"),
     ("guards", _sql("DROP TRIGGER append_only ON ledger.identities"), "identities"),
@@ -91,7 +94,7 @@ def test_a_database_that_never_was_a_ledger(place: Place, database: str) -> None
         owner.execute("DROP SCHEMA ledger, access, projections CASCADE")
     found = wrong(place)
     assert {"migrations", "log"} <= set(found)
-    assert "4 of 4" in found["migrations"].says
+    assert f"{LAST} of {LAST}" in found["migrations"].says
 
 
 def test_a_full_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +104,6 @@ def test_a_full_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_looking_changes_nothing(place: Place) -> None:
     with place.owner() as owner:
-        owner.execute("DELETE FROM ledger.migrations WHERE number = 4")
+        owner.execute("DELETE FROM ledger.migrations WHERE number = %s", (LAST,))
         diagnose(place)
-        assert owner.execute("SELECT max(number) FROM ledger.migrations").fetchone() == (3,)
+        assert owner.execute("SELECT max(number) FROM ledger.migrations").fetchone() == (LAST - 1,)

@@ -65,7 +65,7 @@ def test_structlog_and_logging_look_alike() -> None:
 def test_request_ids_are_on_every_line_within() -> None:
     stream = io.StringIO()
     log.configure("debug", stream=stream)
-    with log.request("r-1", project="p"):
+    with log.about_request("r-1", project="p"):
         structlog.get_logger("api").debug("one")
         logging.getLogger("lib").info("two")
     structlog.get_logger("api").info("three")

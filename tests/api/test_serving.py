@@ -102,6 +102,21 @@ def test_a_killed_database_is_started_again(command: Command) -> None:
     assert "the database had ended and was started again" in {line["event"] for line in log}
 
 
+def test_a_refusal_is_logged_with_its_request(command: Command) -> None:
+    serving = command.serve()
+    assert serving.url is not None
+    key = "jl_0123456789abcdef_" + "Zx" * 21 + "Z_abc123"
+    headers = {"Authorization": f"Bearer {key}", "X-Request-Id": "who-was-it"}
+    refused = httpx.get(f"{serving.url}/v1/projects/p/jobs", headers=headers)
+    assert refused.status_code == 401
+    assert serving.end() == 0
+    text = serving.errors.read_text()
+    log = [json.loads(line) for line in text.splitlines()]
+    line = next(line for line in log if line["event"] == "credential refused")
+    assert line["request_id"] == "who-was-it"
+    assert "ZxZx" not in text
+
+
 def test_two_servers_share_a_folder_and_the_last_one_stops_its_database(command: Command) -> None:
     first, second = command.serve(), command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES)
