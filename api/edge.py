@@ -1,7 +1,7 @@
 """The edge: from ASGI to what was asked, and from what is said back to ASGI.
 
-Invariants: every request gets exactly one answer, worded by its path's dialect, a crash included; a body is bounded while it is read; nothing
-of a request but its method, path, status and credential id is logged. Errors: none escape, but for a client that went away."""
+Invariants: every request gets exactly one answer, worded by its path's dialect, a crash included; a body is unpacked and bounded while it is
+read; nothing of a request but its method, path, status and credential id is logged. Errors: none escape, but for a client that went away."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from uuid_utils.compat import uuid7
 from api.dialects import dialect_of
 from api.dialects.dialect import Dialect
 from api.faults import BadSyntax, Broken, NoSuchPath, TooLarge, WrongMethod
+from api.log import about_request
 from api.measures import Measures
 from api.operation import Asked, Operation, Said
+from api.unpacking import too_large, unpacked
 from ledger import settings
 from ledger.errors import LedgerError
 
@@ -54,9 +56,12 @@ class Endpoint:
             return
         began = time.perf_counter()
         asked = _asked(scope)
-        dialect, operation = self._operation(asked)
+        dialect = dialect_of(asked.path)
+        asked = replace(asked, method=dialect.method(asked))
+        operation = self._operation(asked)
         try:
-            said = await self._answer(dialect, operation, asked, scope, receive)
+            with about_request(asked.request_id):
+                said = await self._answer(dialect, operation, asked, scope, receive)
         except ClientGone:
             return
         await send(_start(said, asked))
@@ -65,9 +70,11 @@ class Endpoint:
         )
         self._measures.answered(dialect, operation, said.status, time.perf_counter() - began)
 
-    def _operation(self, asked: Asked) -> tuple[Dialect, Operation | None]:
-        method = "GET" if asked.method == "HEAD" else asked.method
-        return self._operations.get(method) or (dialect_of(asked.path), None)
+    def _operation(self, asked: Asked) -> Operation | None:
+        _, operation = self._operations.get(
+            "GET" if asked.method == "HEAD" else asked.method, (None, None)
+        )
+        return operation
 
     async def _answer(
         self,
@@ -159,24 +166,15 @@ async def _read(asked: Asked, scope: Scope, receive: Receive) -> Asked:
         return asked
     declared = asked.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > settings.BODY_BYTES_MAX:
-        raise _too_large()
-    parts: list[bytes] = []
-    size = 0
+        raise too_large()
+    unpacking = unpacked(asked.headers.get("content-encoding", ""))
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        part = message.get("body", b"")
-        size += len(part)
-        if size > settings.BODY_BYTES_MAX:
-            raise _too_large()
-        parts.append(part)
+        unpacking.take(message.get("body", b""))
         if not message.get("more_body", False):
-            return replace(asked, body=b"".join(parts))
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body is larger than {settings.BODY_BYTES_MAX} bytes.")
+            return replace(asked, body=unpacking.body())
 
 
 def _start(said: Said, asked: Asked) -> Message:

@@ -74,6 +74,17 @@ class TooLarge(LedgerError):
     hint = "Split the request; GET /openapi.json names the limits."
 
 
+class UnknownEncoding(LedgerError):
+    """The body is packed in a way that the ledger does not unpack."""
+
+    code = "unknown_encoding"
+    hint = "Send the body as it is, or packed by gzip."
+
+    def __init__(self, sentence: str, *, accept: str) -> None:
+        super().__init__(sentence)
+        self.accept = accept
+
+
 class Behind(LedgerError):
     """The read models have not reached the asked min_position in time."""
 
@@ -119,6 +130,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "no_such_path": 404,
         "wrong_method": 405,
         "too_large": 413,
+        "unknown_encoding": 415,
         "behind": 503,
         "maintenance": 503,
         "unexpected": 500,

@@ -16,10 +16,11 @@ from uuid import UUID
 from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
-from ledger.commands import Write
+from ledger.commands import Key, Write
 from ledger.committer import Committed
 from ledger.errors import LedgerError
 from ledger.job import Job
+from ledger.names import Name
 from projections.question import Counts, Events, Feed, Named, Page, Query, Tally
 
 
@@ -103,8 +104,39 @@ class Shown:
     dialect: str = "native"
 
 
-Question = Query | Named | Feed | Tally | Write | Nothing | Shown
-Answer = Page | tuple[Job, ...] | Events | Counts | Committed | Said | None
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A write about jobs that the caller calls by their names: first they are found, then `then` says what to write.
+
+    `then` is pure and gets the jobs as the log has them; unknown names are absent. None: nothing is left to write. A command that rests on
+    what was found says so by `if_version`: when the job has moved on, all of it is asked anew. A known `key` is answered before `then`."""
+
+    project: str
+    names: tuple[Name, ...]
+    then: Callable[[Mapping[Name, Job]], Write | None]
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What came of a Resolve: the jobs that were found, and the write's outcome unless nothing was written."""
+
+    found: Mapping[Name, Job]
+    committed: Committed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Writes that stand each for itself, beside the lane each is in: those of one lane go one after the other, in order."""
+
+    lanes: tuple[tuple[str, Resolve], ...]
+
+
+# What came of each, in order: a refusal of one is its own answer.
+Outcomes = tuple[Resolved | LedgerError, ...]
+
+Question = Query | Named | Feed | Tally | Write | Resolve | Each | Nothing | Shown
+Answer = Page | tuple[Job, ...] | Events | Counts | Committed | Resolved | Outcomes | Said | None
 
 
 @dataclass(frozen=True, slots=True)

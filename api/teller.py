@@ -21,14 +21,29 @@ from api.dialects.native.words import prefers
 from api.faults import Behind, Forbidden, NoSuchProject, Unauthenticated
 from api.maintenance import Switch
 from api.measures import Measures
-from api.operation import Answer, Asked, Nothing, Operation, Principal, Question, Said, Scope, Shown
+from api.operation import (
+    Answer,
+    Asked,
+    Each,
+    Nothing,
+    Operation,
+    Outcomes,
+    Principal,
+    Question,
+    Resolve,
+    Resolved,
+    Said,
+    Scope,
+    Shown,
+)
 from api.pages import Pages
 from api.secret import Secret
-from ledger import settings
+from ledger import names, settings, store
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
 from ledger.connection import Role, conninfo
-from ledger.errors import Busy
+from ledger.desk import replay
+from ledger.errors import BatchRefused, Busy, Conflict, IdentityTaken, LedgerError
 from ledger.wake import Herald
 from projections import query
 from projections.position import Waiter
@@ -102,6 +117,12 @@ class Teller:
         match question:
             case Write():
                 return await self._save(question, asked)
+            case Resolve():
+                resolved = await self._resolve(question)
+                await self._followed((resolved,), asked)
+                return resolved
+            case Each():
+                return await self._each(question, asked)
             case Query() | Named() | Tally() | Feed():
                 return await self._read(question)
             case Shown():
@@ -125,11 +146,68 @@ class Teller:
         return replace(asked, principal=principal)
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
+        committed = await self._commit(write)
+        await self._followed((Resolved({}, committed),), asked)
+        return committed
+
+    async def _commit(self, write: Write) -> Committed:
         committed = await self.committer.commit(write)
         self.measures.appended(len(committed.recorded))
-        if self._wait_s_max and not prefers(asked, "respond-async"):
-            await self.waiter.reached(committed.position, self._wait_s_max)
         return committed
+
+    async def _followed(self, outcomes: Outcomes, asked: Asked) -> None:
+        """Wait until the read models have what was committed, unless the caller prefers not to."""
+        positions = [
+            one.committed.position
+            for one in outcomes
+            if isinstance(one, Resolved) and one.committed is not None
+        ]
+        if positions and self._wait_s_max and not prefers(asked, "respond-async"):
+            await self.waiter.reached(max(positions), self._wait_s_max)
+
+    async def _resolve(self, question: Resolve) -> Resolved:
+        """Find the jobs, then write; anew while others change the jobs in between."""
+        refusal: LedgerError | None = None
+        for _ in range(settings.RESOLVE_ATTEMPTS_MAX):
+            async with self._refusals(), self.pool.connection() as connection:
+                found = await names.named(connection, question.project, question.names)
+                # Only now: a key that is not known yet has not changed the jobs that were found either.
+                if (known := await _replayed(connection, question)) is not None:
+                    return Resolved(found, known)
+            write = question.then(found)
+            if write is None:
+                return Resolved(found, None)
+            try:
+                return Resolved(found, await self._commit(write))
+            except (Conflict, IdentityTaken, BatchRefused) as error:
+                if not _moved_on(error):
+                    raise
+                refusal = error
+        if isinstance(refusal, IdentityTaken):
+            raise refusal
+        raise Busy("Other changes kept reaching these jobs first.") from refusal
+
+    async def _each(self, question: Each, asked: Asked) -> Outcomes:
+        lanes: dict[str, list[int]] = {}
+        for index, (lane, _) in enumerate(question.lanes):
+            lanes.setdefault(lane, []).append(index)
+        outcomes: dict[int, Resolved | LedgerError] = {}
+        room = asyncio.Semaphore(settings.LANES_MAX)
+
+        async def go_along(indices: list[int]) -> None:
+            async with room:
+                for index in indices:
+                    try:
+                        outcomes[index] = await self._resolve(question.lanes[index][1])
+                    except LedgerError as error:
+                        outcomes[index] = error
+
+        async with asyncio.TaskGroup() as tasks:
+            for indices in lanes.values():
+                tasks.create_task(go_along(indices))
+        answer = tuple(outcomes[index] for index in range(len(question.lanes)))
+        await self._followed(answer, asked)
+        return answer
 
     async def _read(self, question: Query | Named | Tally | Feed) -> Answer:
         if not isinstance(question, Feed) and question.min_position:
@@ -174,6 +252,25 @@ class Teller:
         """Called by a projection's thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
+
+
+async def _replayed(
+    connection: AsyncConnection[tuple[Any, ...]], question: Resolve
+) -> Committed | None:
+    if question.key is None:
+        return None
+    kept = await store.key_outcome(connection, question.key)
+    return None if kept is None else await replay(connection, question.key, *kept)
+
+
+def _moved_on(error: LedgerError) -> bool:
+    """Whether a write was refused only because its jobs are no longer what was found."""
+    causes = (
+        [failure.error for failure in error.failures]
+        if isinstance(error, BatchRefused)
+        else [error]
+    )
+    return any(isinstance(cause, Conflict | IdentityTaken) for cause in causes)
 
 
 def _check_tenant(principal: Principal, asked: Asked) -> None:

@@ -6,10 +6,11 @@ and its totals are counted while it is made."""
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,10 +24,11 @@ from api.transfer.intake import Order, Summary, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
 from ledger import embedded, store
+from ledger.commands import Command, Write
+from ledger.committer import Committer
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
 from ledger.job import Job, fold
-from ledger.store import Entry, Unit
 
 POD_COLUMNS = (
     *("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos", "pod_phase"),
@@ -78,6 +80,9 @@ refused = {state = "failed", kind = "rejected"}
 again = {state = "failed", final = false}
 off = "canceled"
 """
+DAY = "2024-01-01"
+HEAD = "SELECT position FROM ledger.head"
+NUMBERS = "SELECT count(*) FROM ledger.identities WHERE kind = 'number'"
 HEADER = "name,kind,created,queued,started,ended,status\n"
 
 
@@ -188,23 +193,6 @@ def stays(job: Job) -> list[tuple[str, str | None, str | None]]:
     ]
 
 
-def appended(dsn: str, history: list[Recorded]) -> None:
-    """Put a log made elsewhere into a database as it is, save its positions and times of record."""
-
-    async def append() -> None:
-        async with await AsyncConnection.connect(
-            conninfo(dsn, Role.APP), autocommit=True
-        ) as connection:
-            for one in history:
-                entry = Entry.of(one.job_id, one.version, one.event_id, one.event, one.envelope)
-                (answer,) = await store.append(
-                    connection, [Unit((entry,), {one.job_id: one.version - 1})]
-                )
-                assert isinstance(answer, store.Appended), answer
-
-    asyncio.run(append())
-
-
 def exported(
     dsn: str, file: Path, what: str = "log", form: str = "ndjson", project: str | None = None
 ) -> int:
@@ -245,10 +233,23 @@ def counted(dsn: str, question: str) -> Any:
     return row[0]
 
 
-def elsewhere(job: Job) -> Job:
-    """A job without what is each ledger's own: positions, versions, times of record, and the old positions kept as source ids."""
-    history = tuple(
-        replace(stay, position=0, version=0, recorded_at=job.created_at, source_id=None)
-        for stay in job.history
-    )
-    return replace(job, position=0, version=0, history=history)
+def outcome(summary: Summary) -> tuple[int, int, int, int]:
+    """Jobs made, events appended, rows that were there, rows rejected."""
+    counts = summary.counts
+    return counts.jobs, counts.events, counts.already, summary.rejected
+
+
+def lines(*told: dict[str, Any]) -> str:
+    """Some lines of NDJSON."""
+    return "".join(json.dumps(line) + "\n" for line in told)
+
+
+def write(dsn: str, *commands: Command) -> None:
+    """Let commands happen as a client's would."""
+
+    async def commit() -> None:
+        async with Committer(dsn) as committer:
+            for command in commands:
+                await committer.commit(Write((command,)))
+
+    asyncio.run(commit())

@@ -4,11 +4,25 @@ Invariants: a path belongs to the dialect with the longest prefix that it starts
 
 from __future__ import annotations
 
+from api.dialects.comestri import comestri
 from api.dialects.dialect import Dialect
+from api.dialects.geoop import GEOOP
 from api.dialects.gogrid import GOGRID
 from api.dialects.native import NATIVE
+from api.dialects.openlineage import OPENLINEAGE
+from api.dialects.orange import ORANGE
+from api.place import operator_settings
 
-DIALECTS: tuple[Dialect, ...] = (NATIVE, GOGRID)
+_chosen = operator_settings()
+
+DIALECTS: tuple[Dialect, ...] = (
+    NATIVE,
+    GOGRID,
+    comestri(_chosen.comestri_utc_offset, _chosen.comestri_canceled_result),
+    ORANGE,
+    GEOOP,
+    OPENLINEAGE,
+)
 
 
 def dialect_of(path: str) -> Dialect:

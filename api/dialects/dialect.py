@@ -46,7 +46,7 @@ class Dialect:
     """One row of DIALECTS. A path belongs to the first dialect with a prefix that it starts with; `challenge` is its WWW-Authenticate.
 
     `credential` finds what the client offered, or None; `fault` words an error for what was asked; `security` are OpenAPI's schemes, all of
-    which a request carries."""
+    which a request carries; `method` is the verb that a request means, and never refuses."""
 
     name: str
     title: str
@@ -57,3 +57,4 @@ class Dialect:
     description: str = ""
     challenge: str | None = 'Bearer realm="job ledger"'
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER)
+    method: Callable[[Asked], str] = lambda asked: asked.method

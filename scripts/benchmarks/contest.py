@@ -10,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import psycopg
+
+from ledger.errors import LedgerError
 from scripts.benchmarks.child import ChildFailed
 from scripts.benchmarks.disk import Disk
 from scripts.benchmarks.goals import CONTESTANTS, GOALS, Goal
@@ -59,7 +62,7 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     titles = dict.fromkeys(title for goal in goals for title in (goal.subject, goal.control))
     try:
         figures = _figures(tuple(titles), ground, disk, terms)
-    except (Spoilt, ChildFailed) as error:
+    except (Spoilt, ChildFailed, LedgerError, psycopg.Error) as error:
         yield from (Outcome(goal, fault=str(error)) for goal in goals)
         return
     for goal in goals:

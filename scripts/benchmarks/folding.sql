@@ -2,11 +2,11 @@
 -- The current state of jobs that were created, queued, started and succeeded, in one statement.
 INSERT INTO control.jobs (id, project, number, type, command, object, owner, request_id, source_id, description, detail, state, kind, final,
                           version, position, attempts, progress, error_count, messages, items_total, items_succeeded, items_failed,
-                          created_at, updated_at, started_at, ended_at, ended_by)
+                          created_at, updated_at, started_at, ended_at, ended_by, failures)
 SELECT c.originator_id, c.project, (b.event ->> 'number')::bigint, b.event ->> 'type', b.event ->> 'command', b.event ->> 'object',
        b.event ->> 'owner', b.event ->> 'request_id', b.event ->> 'source_id', b.event ->> 'description',
        convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail', l.state, NULL, false, l.version, l.position, l.attempts,
-       CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by
+       CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by, 0
 FROM ledger.stored_events c
 CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
 JOIN (

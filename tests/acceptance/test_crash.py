@@ -79,7 +79,9 @@ class Client(threading.Thread):
                 return None
             time.sleep(RETRY_S)
 
-    def _once(self, path: str, operation: str, body: dict[str, Any]) -> tuple[Outcome, dict[str, Any] | None]:
+    def _once(
+        self, path: str, operation: str, body: dict[str, Any]
+    ) -> tuple[Outcome, dict[str, Any] | None]:
         try:
             answer = self._http.post(
                 self._url() + path,

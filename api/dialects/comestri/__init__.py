@@ -22,6 +22,13 @@ def comestri(utc_offset: str, canceled_result: ComestriResult) -> Dialect:
         credential=credential,
         fault=fault,
         challenge=CHALLENGE,
+        security={
+            "basic": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "client_id:secret, where the secret is an API key.",
+            }
+        },
         description=(
             "Comestri's (CommerceConnect's) API 2.0 as far as it is about jobs. Credentials: Basic client_id:secret, where the secret is an API"
             " key; Token token=KEY,email=...; or Bearer KEY. Parameters that it does not have are left alone."

@@ -11,9 +11,7 @@ from typing import Final
 
 from ledger.errors import Invalid
 
-_MILLISECOND: Final = timedelta(milliseconds=1)
-_LEAST: Final = timedelta(microseconds=1)
-_LATEST: Final = datetime.max.replace(tzinfo=UTC) - _MILLISECOND
+_WITHIN_A_MILLISECOND: Final = timedelta(microseconds=999)
 _WRITTEN = re.compile(r"[0-9W-]{8,10}(?:[T ][0-9:.,]{2,20}(?:Z|[+-][0-9:]{2,6})?)?")
 # A plus that was not percent-encoded arrives as a space.
 _LOST_PLUS = re.compile(r"(?<=[T0-9:.,]) (?=[0-9]{2}(?::?[0-9]{2})?$)")
@@ -39,9 +37,7 @@ def parse(name: str, word: str) -> datetime:
 
 def until(moment: datetime) -> datetime:
     """The last moment that is told alike: answers round down, so the whole millisecond belongs to a range that ends in it."""
-    if moment.microsecond % 1_000:
-        return moment
-    return min(moment, _LATEST) + _MILLISECOND - _LEAST
+    return moment if moment.microsecond % 1_000 else moment + _WITHIN_A_MILLISECOND
 
 
 def told(moment: datetime, zone: tzinfo) -> str:

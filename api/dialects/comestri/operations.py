@@ -27,8 +27,8 @@ from ledger.errors import (
     KeyInFlight,
     KeyReused,
     LedgerError,
-    Unreachable,
     UnknownJob,
+    Unreachable,
 )
 from ledger.settings import PAGE_LIMIT_MAX
 from projections.filters import FILTERS
@@ -87,60 +87,68 @@ def _refusals(*statuses: int) -> tuple[Reply, ...]:
 
 def operations(style: Style) -> tuple[Operation, ...]:
     """The operations in a style."""
-    return (
-        Operation(
-            id="indexJobs",
-            method="GET",
-            path="/api/v2/jobs",
-            summary="Jobs, newest first, page by page.",
-            scope=Scope.JOBS_READ,
-            ask=ask.index,
-            tell=partial(tell.index, style),
-            parameters=_LIST_WORDS,
-            replies=(
-                Reply(200, "A page of jobs.", PageOut, headers=("Ledger-Position",)),
-                *_refusals(401, 403, 422, 500, 503),
-            ),
-            faults=_READ_FAULTS,
+    return (_index(style), _show(style), _create(style))
+
+
+def _index(style: Style) -> Operation:
+    return Operation(
+        id="indexJobs",
+        method="GET",
+        path="/api/v2/jobs",
+        summary="Jobs, newest first, page by page.",
+        scope=Scope.JOBS_READ,
+        ask=ask.index,
+        tell=partial(tell.index, style),
+        parameters=_LIST_WORDS,
+        replies=(
+            Reply(200, "A page of jobs.", PageOut, headers=("Ledger-Position",)),
+            *_refusals(401, 403, 422, 500, 503),
         ),
-        Operation(
-            id="showJob",
-            method="GET",
-            path="/api/v2/jobs/{id}",
-            summary="One job, with the errors of its items.",
-            scope=Scope.JOBS_READ,
-            ask=ask.show,
-            tell=partial(tell.show, style),
-            parameters=(_ID,),
-            replies=(
-                Reply(200, "The job.", ShownOut, headers=("Ledger-Position",)),
-                *_refusals(401, 403, 404, 422, 500, 503),
-            ),
-            faults=(*_READ_FAULTS, UnknownJob),
+        faults=_READ_FAULTS,
+    )
+
+
+def _show(style: Style) -> Operation:
+    return Operation(
+        id="showJob",
+        method="GET",
+        path="/api/v2/jobs/{id}",
+        summary="One job, with the errors of its items.",
+        scope=Scope.JOBS_READ,
+        ask=ask.show,
+        tell=partial(tell.show, style),
+        parameters=(_ID,),
+        replies=(
+            Reply(200, "The job.", ShownOut, headers=("Ledger-Position",)),
+            *_refusals(401, 403, 404, 422, 500, 503),
         ),
-        Operation(
-            id="createJob",
-            method="POST",
-            path="/api/v2/jobs",
-            summary="Ask for a job: it is saved ready to process, or not at all.",
-            description=(
-                "The data is kept with the job, so request and options together may take 256 KiB. A worker tells an item's error by a message"
-                " whose description is the item's _request_data_id."
-            ),
-            scope=Scope.JOBS_WRITE,
-            ask=ask.create,
-            tell=partial(tell.created, style),
-            parameters=(_KEY,),
-            body=NewJobIn,
-            replies=(
-                Reply(
-                    201,
-                    "The new job.",
-                    CreatedOut,
-                    headers=("Location", "Ledger-Position", "Idempotency-Replayed"),
-                ),
-                *_refusals(401, 403, 422, 500, 503),
-            ),
-            faults=_WRITE_FAULTS,
+        faults=(*_READ_FAULTS, UnknownJob),
+    )
+
+
+def _create(style: Style) -> Operation:
+    return Operation(
+        id="createJob",
+        method="POST",
+        path="/api/v2/jobs",
+        summary="Ask for a job: it is saved ready to process, or not at all.",
+        description=(
+            "The data is kept with the job, so data and options together may take 256 KiB. A worker tells an item's error by a message"
+            " whose description is the item's _request_data_id."
         ),
+        scope=Scope.JOBS_WRITE,
+        ask=ask.create,
+        tell=partial(tell.created, style),
+        parameters=(_KEY,),
+        body=NewJobIn,
+        replies=(
+            Reply(
+                201,
+                "The new job.",
+                CreatedOut,
+                headers=("Location", "Ledger-Position", "Idempotency-Replayed"),
+            ),
+            *_refusals(401, 403, 422, 500, 503),
+        ),
+        faults=_WRITE_FAULTS,
     )

@@ -1,0 +1,125 @@
+"""Answers to bytes: jobs in GeoOp's envelope.
+
+Invariants: pure; every body has its `result`; a page tells how many jobs and pages there are unless nobody wants to know, and there is always
+a first page. A given X-Version is echoed, by faults too."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pydantic_core
+
+from api.dialects.geoop import ask, statuses, words
+from api.operation import Asked, Resolved, Said
+from ledger.errors import UnknownJob
+from ledger.job import Job, Stay
+from ledger.names import by_number
+from projections.question import Page
+
+MEDIA_TYPE: Final = "application/json"
+
+
+def said(asked: Asked, body: dict[str, Any], *headers: tuple[str, str], status: int = 200) -> Said:
+    """An answer."""
+    version = words.version(asked)
+    echo = (("X-Version", version),) if version else ()
+    return Said(status, pydantic_core.to_json(body), MEDIA_TYPE, (*echo, *headers))
+
+
+def jobs(asked: Asked, page: Page) -> Said:
+    """A page of jobs."""
+    number, size = ask.paging(asked)
+    metadata = {"page": number, "recordsPerPage": size}
+    if page.total is not None:
+        metadata["pagesCount"] = max(1, -(-page.total // size))
+        metadata["recordsCount"] = page.total
+    return _found(asked, page.jobs, metadata, page.position)
+
+
+def job(asked: Asked, found: tuple[Job, ...]) -> Said:
+    """One job: a page of it."""
+    if not found:
+        raise UnknownJob(f"There is no job {words.number(asked)}.")
+    metadata = {"page": 1, "recordsPerPage": 1, "pagesCount": 1, "recordsCount": 1}
+    return _found(asked, found, metadata, found[0].position)
+
+
+def saved(asked: Asked, resolved: Resolved) -> Said:
+    """The jobs of a write as it left them, in the order of its items."""
+    committed = resolved.committed
+    left = {job.id: job for job in committed.jobs} if committed else {}
+    received = words.items(asked)
+    if asked.method == "POST":
+        shown = list(left.values())
+    else:
+        names = dict.fromkeys(by_number(item["id"]) for item in received)
+        before = [resolved.found[name] for name in names]
+        shown = [left.get(job.id, job) for job in before]
+    position = committed.position if committed else max(job.position for job in shown)
+    headers = [("Ledger-Position", str(position))]
+    if committed and committed.replayed:
+        headers.append(("Idempotency-Replayed", "true"))
+    body = {
+        "result": "success",
+        words.COLLECTION: [entry(one) for one in shown],
+        "metadata": items_metadata(len(received), ()),
+    }
+    return said(asked, body, *headers)
+
+
+def items_metadata(received: int, invalid: tuple[int, ...]) -> dict[str, Any]:
+    """About the items of a request."""
+    return {
+        "receivedItemsCount": received,
+        "validItems": [index for index in range(received) if index not in set(invalid)],
+        "invalidItems": list(invalid),
+    }
+
+
+def entry(job: Job) -> dict[str, Any]:
+    """A job."""
+    return {
+        "id": job.number,
+        "status": statuses.shown(job),
+        "type": job.type,
+        "command": job.command,
+        "object": job.object,
+        "owner": job.owner,
+        "requestId": job.request_id,
+        "sourceId": job.source_id,
+        "description": job.description,
+        "detail": job.detail,
+        "attempts": job.attempts,
+        "progress": job.progress,
+        "errorCount": job.error_count,
+        "messages": job.messages,
+        "items": {
+            "total": job.items_total,
+            "succeeded": job.items_succeeded,
+            "failed": job.items_failed,
+        },
+        "createdAt": job.created_at,
+        "updatedAt": job.updated_at,
+        "startedAt": job.started_at,
+        "endedAt": job.ended_at,
+        "history": [_stay(job, stay) for stay in job.history],
+    }
+
+
+def _stay(job: Job, stay: Stay) -> dict[str, Any]:
+    return {
+        "id": stay.position,
+        "status": statuses.entered(job, stay),
+        "at": stay.at,
+        "actor": stay.actor,
+        "note": stay.note,
+    }
+
+
+def _found(asked: Asked, found: tuple[Job, ...], metadata: dict[str, int], position: int) -> Said:
+    body = {
+        "result": "success",
+        words.COLLECTION: [entry(one) for one in found],
+        "metadata": metadata,
+    }
+    return said(asked, body, ("Ledger-Position", str(position)))

@@ -1,0 +1,84 @@
+"""Unpacking: a request body as its Content-Encoding says, while it arrives.
+
+Invariants: what comes out is bounded, however little came in; a stream that ends early, or has something behind it, is refused.
+Units: bytes. Errors: TooLarge, BadSyntax, UnknownEncoding."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, Protocol
+
+from api.faults import BadSyntax, TooLarge, UnknownEncoding
+from ledger import settings
+
+ENCODINGS: Final = ("gzip", "x-gzip", "identity")  # the second is the first's older name
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+class Unpacked(Protocol):
+    """A body that grows part by part."""
+
+    def take(self, part: bytes) -> None:
+        """Add what has arrived."""
+
+    def body(self) -> bytes:
+        """All of it, once nothing more comes."""
+
+
+def unpacked(encoding: str) -> Unpacked:
+    """What unpacks a body of this Content-Encoding; empty for none."""
+    word = encoding.strip().lower() or "identity"
+    if word not in ENCODINGS:
+        raise UnknownEncoding(
+            f"The Content-Encoding {word[:50]!r} is not understood; gzip is.", accept="gzip"
+        )
+    return _Plain() if word == "identity" else _Gzip()
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.room = settings.BODY_BYTES_MAX
+
+    def take(self, part: bytes) -> None:
+        self.room -= len(part)
+        if self.room < 0:
+            raise too_large()
+        self._parts.append(part)
+
+    def body(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class _Gzip:
+    """One gzip member. RFC 1952 knows files of several, but no client sends them, and unpacking a million tiny ones would take for ever."""
+
+    def __init__(self) -> None:
+        self._packed = settings.BODY_BYTES_MAX
+        self._plain = _Plain()
+        self._stream = zlib.decompressobj(_GZIP)
+
+    def take(self, part: bytes) -> None:
+        self._packed -= len(part)
+        if self._packed < 0:
+            raise too_large()
+        if part and self._stream.eof:
+            raise BadSyntax("Something stands behind the gzip of the body.")
+        try:
+            # One byte more than there is room for tells that it is too large, and no more than that is ever held.
+            self._plain.take(self._stream.decompress(part, self._plain.room + 1))
+        except zlib.error as error:
+            raise BadSyntax("The body is not the gzip that its Content-Encoding says.") from error
+        if self._stream.unused_data:
+            raise BadSyntax("Something stands behind the gzip of the body.")
+
+    def body(self) -> bytes:
+        if not self._stream.eof:
+            raise BadSyntax("The gzip of the body ends too early.")
+        return self._plain.body()
+
+
+def too_large() -> TooLarge:
+    """The refusal of a body beyond the limit."""
+    return TooLarge(f"The body is larger than {settings.BODY_BYTES_MAX} bytes.")
