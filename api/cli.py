@@ -80,7 +80,8 @@ class Commands(TyperGroup):
             from api.commands.output import remark
 
             remark(f"jobledger: {error}")
-            remark(f"  {error.hint}")
+            for line in error.hint.splitlines():
+                remark(f"  {line}")
             raise typer.Exit(1) from error
 
 

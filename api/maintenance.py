@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool
 
 from api.faults import Maintenance
 from api.operation import Scope
@@ -88,12 +88,7 @@ class Switch:
             ):
                 await cursor.execute(SQL["state"], prepare=True)
                 self._known = await cursor.fetchone() or State()
-        except (
-            PoolTimeout,
-            TooManyRequests,
-            psycopg.OperationalError,
-            psycopg.InterfaceError,
-        ):
+        except (psycopg.OperationalError, psycopg.InterfaceError):
             # The request itself will say that the database is away; asking at each one would only make it wait.
             pass
         self._read_at_s = asked_at_s

@@ -53,8 +53,8 @@ class History:
     """What a source tells of one job, in order. `names` are the identities it goes by, as kinds and values.
 
     `job_id`: the job's id where the source gives one (`by_id`), else that of the job to be made or, once it is found, of the one there is.
-    `whole`: saved all or not at all. `drawn`: its number is ours, not the source's. `torn`: its names turned out to be of different jobs.
-    `raws`: the text of its lines, by line number. `attempts`: how often other writers came in between."""
+    `whole`: saved all or not at all. `drawn`: its number is ours, not the source's. `torn`: why its names cannot be those
+    of one job. `raws`: the text of its lines, by line number. `attempts`: how often other writers came in between."""
 
     project: str
     job_id: UUID
@@ -64,7 +64,7 @@ class History:
     by_id: bool = False
     whole: bool = True
     drawn: bool = False
-    torn: bool = False
+    torn: str | None = None
     attempts: int = 0
 
     @property

@@ -51,7 +51,9 @@ class Build:
 
     def drop(self, connection: Connection[Any]) -> None:
         """Forget the table and its position."""
-        connection.execute(SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(SCHEMA, self.table)))
+        connection.execute(
+            SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(SCHEMA, self.table))
+        )
         connection.execute(
             "DELETE FROM projections.notification_tracking WHERE application_name = %s",
             (self.table,),

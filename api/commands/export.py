@@ -19,8 +19,8 @@ from api.commands.output import remark
 from api.place import Where, opened
 from api.transfer.catch_up import catch_up
 from api.transfer.export import export as write
+from api.transfer.lines import BadFile
 from ledger import store
-from ledger.errors import Invalid
 
 command = command_group()
 
@@ -88,7 +88,7 @@ def _written(output: Path | None) -> Iterator[BinaryIO]:
             os.fchmod(file.fileno(), 0o666 & ~_umask())
         Path(file.name).replace(output)
     except OSError as error:
-        raise Invalid(f"{output} cannot be written: {error}.", field="--output") from error
+        raise BadFile(f"{output} cannot be written: {error}.") from error
 
 
 def _umask() -> int:

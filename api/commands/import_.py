@@ -20,8 +20,8 @@ from api.place import Place, Where, opened
 from api.transfer import map as maps
 from api.transfer.catch_up import catch_up
 from api.transfer.intake import Order, Progress, Summary, bring
+from api.transfer.lines import BadFile
 from api.transfer.rejects import Rejects
-from ledger.errors import Invalid
 from ledger.settings import WORD_LENGTH_MAX
 
 command = command_group()
@@ -89,9 +89,9 @@ def import_(
     )
     kept = rejects or Path(f"{source.name if source else 'stdin'}.rejects.csv")
     if source is not None and not source.exists():
-        raise Invalid(f"There is no file {source}.", field="FILE")
+        raise BadFile(f"There is no file {source}.")
     if source is not None and kept.exists() and kept.samefile(source):
-        raise Invalid("The rejects would overwrite the file.", field="--rejects")
+        raise BadFile("The rejects would overwrite the file.")
     with opened(Where.said(data, database_url), make=True) as place:
         with Rejects(kept) as rejected, _bar(source) as progress:
             summary = bring(place.dsn, order, rejected, progress)
@@ -135,9 +135,7 @@ def _checked(project: str | None) -> str | None:
     if project is not None and (
         not project.isprintable() or not 1 <= len(project) <= WORD_LENGTH_MAX
     ):
-        raise Invalid(
-            f"A project has 1 to {WORD_LENGTH_MAX} printable characters.", field="--project"
-        )
+        raise BadFile(f"A project has 1 to {WORD_LENGTH_MAX} printable characters.")
     return project
 
 

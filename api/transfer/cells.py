@@ -17,6 +17,9 @@ from ledger.events import Json
 
 Get = Callable[[Any], Json]
 
+SHOWN_MAX = 60  # characters of a cell that a reason quotes
+DIGITS_MAX = 100  # digits of a whole number
+
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _TRUTH = {
     "true": True,
@@ -56,16 +59,16 @@ def text(value: Json) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise Bad(f"{_shown(value)} is no text.")
+    raise Bad(f"{shown(value)} is no text.")
 
 
 def whole(value: Json) -> int:
     """A cell as a whole number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and _WHOLE.fullmatch(value) and len(value) < 20:
+    if isinstance(value, str) and _WHOLE.fullmatch(value) and len(value) <= DIGITS_MAX:
         return int(value)
-    raise Bad(f"{_shown(value)} is no whole number.")
+    raise Bad(f"{shown(value)} is no whole number.")
 
 
 def uuid(value: Json) -> UUID:
@@ -73,7 +76,7 @@ def uuid(value: Json) -> UUID:
     try:
         return UUID(text(value))
     except ValueError as error:
-        raise Bad(f"{_shown(value)} is no UUID.") from error
+        raise Bad(f"{shown(value)} is no UUID.") from error
 
 
 def as_it_is(value: Json) -> Json:
@@ -83,16 +86,16 @@ def as_it_is(value: Json) -> Json:
 
 def number(value: Json) -> Json:
     """A cell as a number: whole where it is written so."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
     if isinstance(value, str):
-        if value.isascii() and value.isdecimal() and len(value) < 20:
+        if value.isascii() and value.isdecimal() and len(value) <= DIGITS_MAX:
             return int(value)
         try:
             return whole(value) if _WHOLE.fullmatch(value) else _finite(float(value))
         except ValueError:
             pass
-    raise Bad(f"{_shown(value)} is no number.")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise Bad(f"{shown(value)} is no number.")
 
 
 def _finite(value: float) -> float:
@@ -107,7 +110,7 @@ def boolean(value: Json) -> bool:
         return value
     truth = _TRUTH.get(text(value).lower())
     if truth is None:
-        raise Bad(f"{_shown(value)} is neither true nor false.")
+        raise Bad(f"{shown(value)} is neither true nor false.")
     return truth
 
 
@@ -120,7 +123,7 @@ def json(value: Json) -> Json:
             value.encode("utf-8", "surrogatepass"), allow_inf_nan=False
         )
     except ValueError as error:
-        raise Bad(f"{_shown(value)} is no JSON: {error}.") from error
+        raise Bad(f"{shown(value)} is no JSON: {error}.") from error
     return parsed
 
 
@@ -130,6 +133,7 @@ READINGS: Mapping[str | None, Callable[[Json], Json]] = MappingProxyType(
 )
 
 
-def _shown(value: Json) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+def shown(value: Json) -> str:
+    """A cell as a reason quotes it."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"

@@ -1,7 +1,7 @@
 """Forms: what kind of file this is, and so how it is fed to the importer.
 
 Invariants: a map says that the file is a table; without one the file must tell transitions, as export writes them or by hand. What cannot be told is
-asked for, with the columns that the file has. Errors: NeedsMap, BadMap, Invalid."""
+asked for, with the columns that the file has. Errors: NeedsMap, BadMap, BadFile."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from api.transfer import feed, flat, lines
 from api.transfer.feed import Batch
 from api.transfer.held import Held
 from api.transfer.line import Reading
-from api.transfer.lines import Lines
+from api.transfer.lines import BadFile, Lines
 from api.transfer.map import EXAMPLE, Map, check_columns
 from api.transfer.rejects import Rejects
 from api.transfer.table import Table
 from api.transfer.whole import Whole
 from ledger import settings
-from ledger.errors import Invalid, LedgerError
+from ledger.errors import LedgerError
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 TRANSITION = frozenset({"event", "job"})
@@ -46,7 +46,7 @@ def of_table(
 ) -> Iterator[Batch]:
     """The histories of a table. Raises BadMap when the map does not fit it."""
     if project is None:
-        raise Invalid("A table names no project: say --project.", field="project")
+        raise BadFile("A table names no project: say --project.")
     form = map_.format or _form(source, name)
     if form == "ndjson":
         check_columns(map_, _json_columns(source))

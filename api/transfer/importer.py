@@ -139,8 +139,8 @@ class Importer:
     def _addition(self, history: History, known: Known | None, now: datetime) -> Addition | None:
         if self.follow and not self._let_through(history):
             return None
-        if history.torn:
-            self._refuse(history, Conflict("Its names belong to different jobs.", version=0))
+        if history.torn is not None:
+            self._refuse(history, Conflict(history.torn, version=0))
             return None
         if known is None:
             return self._new(history, now)
@@ -176,13 +176,14 @@ class Importer:
 
     def _further(self, history: History, known: Known, now: datetime) -> Addition | None:
         """A job that the ledger has: what the source tells beyond that."""
-        begins, told, after = history.creation is not None, len(history.claims), known.job.version
+        begins, told, after = history.creation is not None, len(history.claims), 0
         # Each row of a table tells its job from the start; what a line has told, no later line tells again.
         there = list(known.there) if history.whole else known.there
         rest, error = imported.untold(history, there)
         kept: Sequence[Claim] = ()
         bad = rest if error else []
         if rest and error is None:
+            after = known.job.version
             decided = imported.decided(known.job, history, rest, now)
             kept = decided.claims
             if decided.refused is not None:

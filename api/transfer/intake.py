@@ -23,7 +23,7 @@ from api.transfer import form
 from api.transfer.feed import TURN_ROWS, Batch
 from api.transfer.held import Held
 from api.transfer.importer import Counts, Importer
-from api.transfer.lines import Lines
+from api.transfer.lines import BadFile, Lines
 from api.transfer.map import Map
 from api.transfer.rejects import Rejects
 from ledger import store
@@ -154,6 +154,7 @@ async def _all(
                 progress(source.bytes_read, importer.counts.events)
                 _undo_if_strict(order, rejects, append=append)
             await importer.finish()
+            progress(source.bytes_read, importer.counts.events)
             _undo_if_strict(order, rejects, append=append)
         finally:
             await importer.abandon()
@@ -190,7 +191,11 @@ def _opened(file: Path | None) -> Iterator[BinaryIO]:
     if file is None:
         yield sys.stdin.buffer
         return
-    with file.open("rb") as stream:
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise BadFile(f"{file} cannot be read: {error.strerror}.") from error
+    with stream:
         yield stream
 
 

@@ -34,6 +34,11 @@ class Known:
         assert self._job is not None
         return self._job
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is to be expected of it, as far as that is known without folding it."""
+        return self._job is not None and self._job.absorbed and not self.there
+
     def goes_on(self, job: Job | None) -> None:
         """The job was decided to become this."""
         assert job is not None
@@ -69,11 +74,13 @@ class KnownJobs:
     async def _resolve(self, asked: Sequence[History]) -> None:
         holders = await bulk.holders(self._lookup, asked)
         for history in asked:
-            named = (holders.get((history.project, kind, value)) for kind, value in history.names)
-            ids = {job_id for job_id in named if job_id is not None}
-            if history.by_id:
-                ids.add(history.job_id)
-            history.torn = len(ids) > 1
+            named = {
+                name: holders[history.project, *name]
+                for name in history.names
+                if (history.project, *name) in holders
+            }
+            ids = {*named.values(), *([history.job_id] if history.by_id else [])}
+            history.torn = _torn(history, named) if len(ids) > 1 else None
             if len(ids) == 1:
                 history.job_id, history.by_id = ids.pop(), True
 
@@ -81,7 +88,7 @@ class KnownJobs:
         """Carry a job along while more of its lines are to be expected."""
         if not self.follow:
             return
-        if known.job.absorbed and not known.there:
+        if known.has_ended:
             self._followed.pop(job_id, None)
             return
         self._followed[job_id] = known
@@ -92,3 +99,12 @@ class KnownJobs:
     def forget(self, job_id: UUID) -> None:
         """Somebody else changed the job: read it anew."""
         self._followed.pop(job_id, None)
+
+
+def _torn(history: History, named: dict[tuple[str, str], UUID]) -> str:
+    if history.by_id:
+        strangers = [
+            f"{kind} {value}" for (kind, value), job_id in named.items() if job_id != history.job_id
+        ]
+        return f"Another job has its {' and its '.join(strangers)}."
+    return f"Its {' and its '.join(f'{kind} {value}' for kind, value in named)} are those of different jobs."

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from uuid_utils.compat import uuid7
 
 from api.transfer.lines import Bad, Row, sentence
 from ledger import imported, settings, store
@@ -115,7 +114,7 @@ class Reading:
             project,
             name,
             tuple(names),
-            Claim.of(event, envelope, at, line.id or uuid7(), number),
+            Claim.of(event, envelope, at, line.id, number),
         )
 
 

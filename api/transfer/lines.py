@@ -1,7 +1,7 @@
 """Lines of a file, numbered and bounded, and rows of cells out of them.
 
 Invariants: a line is at most `settings.IMPORT_LINE_BYTES_MAX` long; the text a row came from is kept until the next row; bytes that are no UTF-8
-become lone surrogates, so that only the row that uses them is refused. Units: lines from 1. Errors: Bad for one row, Invalid for the whole file."""
+become lone surrogates, so that only the row that uses them is refused. Units: lines from 1. Errors: Bad for one row, BadFile for the whole."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ import pydantic_core
 from pydantic import ValidationError
 
 from ledger import settings
-from ledger.errors import Invalid
+from ledger.errors import LedgerError
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
+
+
+class BadFile(LedgerError):
+    """The file as a whole cannot be read or written."""
+
+    code = "bad_file"
+    hint = "Mend what the message names, then run the same command again."
 
 
 class Bad(Exception):
@@ -66,7 +73,7 @@ class Lines:
         self.bytes_read += len(line)
         if self._number == 1:
             if line.startswith(_WIDE):
-                raise Invalid("The file is UTF-16; save it as UTF-8.")
+                raise BadFile("The file is UTF-16; save it as UTF-8.")
             line = line.removeprefix(_BOM)
         if len(line) >= settings.IMPORT_LINE_BYTES_MAX and not line.endswith(b"\n"):
             return self._number, self._too_long()
@@ -99,16 +106,16 @@ class Lines:
 
 
 def csv_header(lines: Lines, delimiter: str) -> tuple[str, ...]:
-    """The names of a table's columns: its first line that is not empty. Raises Invalid."""
+    """The names of a table's columns: its first line that is not empty. Raises BadFile."""
     for row in _records(lines, delimiter):
         if isinstance(row.cells, Bad):
-            raise Invalid(f"The header in line {row.line} cannot be read: {row.cells}")
+            raise BadFile(f"The header in line {row.line} cannot be read: {row.cells}")
         names = tuple(row.cells)
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
-            raise Invalid(f"The header names {', '.join(map(repr, doubled))} more than once.")
+            raise BadFile(f"The header names {', '.join(map(repr, doubled))} more than once.")
         return names
-    raise Invalid("The file is empty.")
+    raise BadFile("The file is empty.")
 
 
 def csv_rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
@@ -148,7 +155,10 @@ def _records(lines: Lines, delimiter: str, width: int | None = None) -> Iterator
             lines.give_back(handed[1:])
             handed = handed[:1]
         if cells:
-            yield Row(handed[0][0], "".join(text for _, text in handed), cells)
+            number, raw = handed[0]
+            if len(handed) > 1:
+                raw = "".join([text for _, text in handed])
+            yield Row(number, raw, cells)
 
 
 def json_rows(lines: Lines) -> Iterator[Row]:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from api.transfer.cells import shown
 from api.transfer.map import Times
 from ledger.events import Json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = (
+    Decimal(10) ** 20
+)  # no time has more digits, and a number like 1e999999999 would fill the memory
 MICROSECONDS = {
     "s": Decimal(1_000_000),
     "ms": Decimal(1_000),
@@ -42,10 +46,13 @@ def _numbers(unit: str, epoch: datetime) -> Reader:
         try:
             if unit == "s" and text.isdecimal():
                 return epoch + timedelta(0, int(text))
-            return epoch + timedelta(microseconds=int(Decimal(text) * microseconds))
-        except (InvalidOperation, OverflowError, ValueError) as error:
+            number = Decimal(text)
+            if not abs(number) < FAR:
+                raise ValueError
+            return epoch + timedelta(microseconds=int(number * microseconds))
+        except (ArithmeticError, ValueError) as error:
             raise ValueError(
-                f"{said!r} is no time in {unit} from {epoch:%Y-%m-%dT%H:%M:%SZ}."
+                f"{shown(said)} is no time in {unit} from {epoch:%Y-%m-%dT%H:%M:%SZ}."
             ) from error
 
     return read
@@ -62,7 +69,7 @@ def _text(parse: Callable[[str], datetime], form: str, zone: tzinfo | None) -> R
             if zone is not None:
                 return moment.replace(tzinfo=zone).astimezone(UTC)
         except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{said!r} is no time of the form {form}.") from error
-        raise ValueError(f"{said!r} says no offset, and the map's [times] no zone.")
+            raise ValueError(f"{shown(said)} is no time of the form {form}.") from error
+        raise ValueError(f"{shown(said)} says no offset, and the map's [times] no zone.")
 
     return read

@@ -1,7 +1,7 @@
 """Rejects: the rows that were not imported, where they stand, and why.
 
 Invariants: a reject has the number of its first line, a sentence, and the row's own text; the file is made with the first one, as CSV or NDJSON
-by the end of its name. Units: lines from 1."""
+by the end of its name. Units: lines from 1. Errors: BadFile when it cannot be written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TextIO
 
 import pydantic_core
+
+from api.transfer.lines import BadFile
 
 SHOWN_MAX = 5  # rejects that are told on the terminal; the file has all
 
@@ -68,7 +70,10 @@ class Rejects:
             )
 
     def _open(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        try:
+            self._file = path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        except OSError as error:
+            raise BadFile(f"The rejects cannot be written to {path}: {error.strerror}.") from error
         if path.suffix.lower() == ".csv":
             self._csv = csv.writer(self._file)
             self._csv.writerow(Reject._fields)

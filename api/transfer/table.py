@@ -123,7 +123,7 @@ class Table:
             entries = (*entries[:-1], self._noted(entries[-1], note))
         self._check_order(entries, at)
         claims = [
-            Claim(one.event, one.envelope, at[one.step], one.state, uuid7(), row.line)
+            Claim(one.event, one.envelope, at[one.step], one.state, None, row.line)
             for one in entries
         ]
         # A number of ours, which comes first, is no name that the row is known by.
@@ -141,7 +141,7 @@ class Table:
         if not isinstance(word, str) or word not in self._map.status.values:
             known = ", ".join(map(repr, self._map.status.values))
             raise Bad(
-                f"Column {self._map.status.column!r}: the status {word!r} is none of {known}."
+                f"Column {self._map.status.column!r}: the status {cells.shown(word)} is none of {known}."
             )
         return word
 

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from uuid_utils.compat import uuid7
 
 from api.transfer.lines import Bad, Row, sentence
 from ledger import imported, store
@@ -142,7 +141,7 @@ class Whole:
                     imported=True,
                 )
             history.claims.append(
-                Claim.of(event, envelope, stay.at if stay else None, uuid7(), row.line)
+                Claim.of(event, envelope, stay.at if stay else None, None, row.line)
             )
         history.names = tuple(store.identities_of(_creation(told)))
         _make_equal(history, told, row.line)
@@ -214,7 +213,7 @@ def _make_equal(history: History, told: _Job, line: int) -> None:
     if job.updated_at != told.updated_at:
         envelope = history.claims[-1].envelope
         bare = Envelope(history.project, envelope.actor, imported.CREDENTIAL, imported=True)
-        history.claims.append(Claim.of(Noted(), bare, told.updated_at, uuid7(), line))
+        history.claims.append(Claim.of(Noted(), bare, told.updated_at, None, line))
         job = _folded(history)
     failure = {"kind": None, "final": False} if told.failure is None else dict(told.failure)
     items = {f"items_{name}": value for name, value in told.items}

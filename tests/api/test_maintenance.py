@@ -15,9 +15,11 @@ from typer.testing import CliRunner
 
 from api import maintenance
 from api.cli import main
+from api.dialects import DIALECTS
+from api.dialects.dialect import Dialect
 from api.faults import Maintenance
 from api.maintenance import Refused, State, Switch
-from api.operation import Scope
+from api.operation import Asked, Scope
 from ledger.connection import Role, conninfo
 from ledger.settings import (
     MAINTENANCE_CACHE_S,
@@ -34,6 +36,14 @@ def test_what_is_refused(scope: Scope) -> None:
     assert not State("nothing").refuses(scope)
     assert State("writes").refuses(scope) == (scope not in {*READS, Scope.PUBLIC})
     assert State("all").refuses(scope) == (scope is not Scope.PUBLIC)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
+def test_every_dialect_has_words_for_it(dialect: Dialect) -> None:
+    error = Maintenance("The ledger is switched off for maintenance.", retry_after_s=90)
+    said = dialect.fault(Asked("GET", dialect.prefixes[0]), error)
+    assert said.status == 503
+    assert dict(said.headers)["Retry-After"] == "90"
 
 
 @dataclass
@@ -99,6 +109,7 @@ async def test_it_is_known_within_the_time_promised(database: str) -> None:
         there.turn("all")
         there.clock.now_s += MAINTENANCE_CACHE_S * 0.99
         assert await there.open(), "one look a second is enough"
+        assert there.switch._reading is None
         assert there.questions() == asked
         there.clock.now_s += MAINTENANCE_CACHE_S * 0.02
         assert await there.open(), "nobody waits for the look that begins now"
@@ -154,10 +165,10 @@ def test_an_operator_switches_it_on_and_off(database: str) -> None:
     assert said.stdout == "Maintenance is off: everything is answered.\n"
 
 
-@pytest.mark.parametrize("words", [["on", "--retry-after", "0"], ["on", "--retry-after", "86401"], ["sideways"]])  # fmt: skip
-def test_a_wrong_command_line_changes_nothing(database: str, words: list[str]) -> None:
-    done = RUNNER.invoke(main, ["maintenance", *words, "--database-url", database])
-    assert done.exit_code == 2
+def test_a_wrong_command_line_changes_nothing(database: str) -> None:
+    for words in (["on", "--retry-after", "0"], ["on", "--retry-after", "86401"], ["sideways"]):
+        done = RUNNER.invoke(main, ["maintenance", *words, "--database-url", database])
+        assert done.exit_code == 2
     with psycopg.connect(database) as connection:
         assert maintenance.state(connection).refused == "nothing"
 

@@ -36,7 +36,7 @@ LATER = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def played(dsn: str) -> Ledger:
-    ledger = asyncio.run(play(dsn, jobs=80))
+    ledger = asyncio.run(play(dsn, jobs=40))
     fold_models(ledger)
     return ledger
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.transfer.lines import Bad, Lines, Row, csv_header, csv_rows, json_rows
+from api.transfer.lines import Bad, BadFile, Lines, Row, csv_header, csv_rows, json_rows
 from ledger import settings
-from ledger.errors import Invalid
 
 
 def rows(text: bytes, delimiter: str = ",") -> tuple[tuple[str, ...], list[Row]]:
@@ -99,7 +98,7 @@ def test_bytes_that_are_no_text_stay_with_their_row() -> None:
     ],
 )
 def test_files_that_are_no_table(text: bytes, sentence: str) -> None:
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(BadFile) as caught:
         rows(text)
     assert str(caught.value) == sentence
 

@@ -264,6 +264,8 @@ def test_times(times: str, cell: str, expected: datetime) -> None:
         ('unit = "s"', "99999999999999", "is no time in s"),
         ('unit = "s"', "NaN", "is no time in s"),
         ('unit = "s"', "1e400", "is no time in s"),
+        ('unit = "ms"', "1e999999999", "is no time in ms"),
+        ('unit = "s"', "9" * 200, "9999… is no time in s"),
         ('format = "%d/%m/%Y"\nzone = "UTC"', "01/31/2024", "is no time of the form %d/%m/%Y."),
     ],
 )

@@ -19,6 +19,7 @@ from ledger.events import (
     Created,
     Event,
     Failed,
+    FailureKind,
     Noted,
     Queued,
     Recorded,
@@ -82,6 +83,24 @@ def test_a_legal_shape_far_ahead_of_now_is_refused() -> None:
     assert legality.refusal(history(claims([CREATED, Queued()])), START) is None
 
 
+def test_how_a_job_failed_is_part_of_its_shape() -> None:
+    legality = Legality()
+    for final, kind in (
+        (False, "exception"),
+        (True, "exception"),
+        (True, "item_errors"),
+        (False, "item_errors"),
+    ):
+        told = history(
+            claims([CREATED, Started(), Failed(final=final, kind=FailureKind(kind)), Started()])
+        )
+        refused = legality.refusal(told, START)
+        assert (refused and refused[0]) == {
+            (False, "exception"): None,
+            (False, "item_errors"): 2,
+        }.get((final, kind), 3)
+
+
 def test_forgetting_shapes_changes_no_verdict() -> None:
     legality = Legality(shapes_max=1)
     for _ in range(2):
@@ -109,7 +128,7 @@ def test_what_is_there_is_recognised_and_the_rest_is_told() -> None:
 
 @pytest.mark.parametrize("change", ["time", "note", "event", "id", "actor"])
 def test_what_makes_an_event_another(change: str) -> None:
-    claim, event_id = claims([Queued(), Started()])[1], None
+    claim = claims([Queued(), Started()])[1]
     stored = row(claim, 1)
     match change:
         case "time":
@@ -119,15 +138,12 @@ def test_what_makes_an_event_another(change: str) -> None:
         case "event":
             stored = replace(stored, topic="job.queued")
         case "id":
-            stored, event_id = (
-                replace(stored, occurred_at=None, event_id=claim.event_id),
-                claim.event_id,
-            )
+            assert claim.event_id is not None
+            stored = replace(stored, occurred_at=None, event_id=claim.event_id)
         case "actor":
             stored = replace(stored, state=encode(claim.event, replace(IMPORTED, actor="bob")))
     # Whoever ran the import, and by whatever time the ledger knows an event of this id: it is the same.
     assert imported.same(claim, stored, drawn=False) == (change in ("actor", "id"))
-    assert (event_id is None) == (change != "id")
 
 
 def test_a_number_of_ours_makes_no_other_job() -> None:
@@ -226,7 +242,7 @@ def test_decided_folds_what_it_keeps() -> None:
     job = None
     for version, claim in enumerate(decided.claims, 1):
         envelope = replace(claim.envelope, occurred_at=claim.at)
-        job = evolve(job, Recorded(0, claim.event_id, JOB, version, START, envelope, claim.event))
+        job = evolve(job, Recorded(0, JOB, JOB, version, START, envelope, claim.event))
     assert decided.job == job
     assert decided.refused is not None
     assert decided.refused[0] == 3
