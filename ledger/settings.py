@@ -96,7 +96,7 @@ WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process
 BUILD_WAIT_S = 10.0  # a server waits at most so long for read models that were never built before it takes requests
 WAIT_S_MAX = 5.0  # a write waits at most so long for the read models, then answers without them
 RESTART_S_MIN = 0.5  # first pause before a stopped projection tries again
-RESTART_S_MAX = 30.0  # longest pause
+RESTART_S_MAX = 10.0  # longest pause; a read model that was mended is followed again within it
 
 # --- questions ---------------------------------------------------------------------------------------------------------------------
 BRANCHES_MAX = 16  # values of one filter that are walked one by one and merged; planning more takes longer than sorting
