@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from projections.position import positions
-
 from api.commands.options import Data, DatabaseUrl, Json, command_group
 from api.commands.output import remark, say_json, say_table
 from api.place import Connection, Where, opened
 from ledger import store
+from projections.position import positions
 
 command = command_group()
 
