@@ -91,6 +91,8 @@ def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
     )
     connection.execute("SET synchronous_commit = off")
     connection.execute("SET jit = off")
+    # A plan made while the new table was empty would be kept for all of it.
+    connection.execute("SET plan_cache_mode = force_custom_plan")
     return connection
 
 

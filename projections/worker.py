@@ -77,6 +77,8 @@ class Worker(threading.Thread):
         # Rows and position are lost together in a crash, and folded again.
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET jit = off")
+        # A plan made while the tables were empty would be kept: it scans all of them for ever after.
+        connection.execute("SET plan_cache_mode = force_custom_plan")
         connection.execute(f"LISTEN {CHANNEL}")
         if not self._fenced(connection):
             return
