@@ -30,11 +30,22 @@ class Reached:
     error: str | None = None
 
 
+# A read model that stopped before it was ever shown stands under the name of its table.
+_REACHED = """
+SELECT h.position, r.name, r.position, r.error, r.stopped_at
+FROM ledger.head h
+LEFT JOIN (
+  SELECT name, position, error, stopped_at FROM projections.reached
+  UNION ALL
+  SELECT s.name, s.position - 1, s.error, s.position FROM projections.stopped s
+  WHERE NOT EXISTS (SELECT FROM projections.live l WHERE l.application_name = s.name)
+) r ON true
+"""
+
+
 async def positions(connection: AsyncConnection[tuple[Any, ...]]) -> dict[str, Reached]:
     """How far every projection is; one that was never built is at 0."""
-    cursor = await connection.execute(
-        "SELECT h.position, r.name, r.position, r.error, r.stopped_at FROM ledger.head h LEFT JOIN projections.reached r ON true"
-    )
+    cursor = await connection.execute(_REACHED)
     found = {
         name: (head, position, error, at)
         for head, name, position, error, at in await cursor.fetchall()
@@ -42,7 +53,8 @@ async def positions(connection: AsyncConnection[tuple[Any, ...]]) -> dict[str, R
     head = next(iter(found.values()))[0]
     told = {}
     for projection in PROJECTIONS:
-        _, position, error, stopped_at = found.get(projection.name, (head, 0, None, None))
+        at = found.get(projection.name) or found.get(projection.table)
+        _, position, error, stopped_at = at or (head, 0, None, None)
         reason = None if error is None else f"event {stopped_at}: {error}"
         told[projection.name] = Reached(projection.name, position, max(0, head - position), reason)
     return told

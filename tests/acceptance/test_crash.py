@@ -145,7 +145,8 @@ def test_nothing_acknowledged_is_lost_to_kill_9(command: Command, tmp_path: Path
             kill_all_of(command, serving, victims)
             if "server" in victims:
                 serving = command.serve()
-    log = asyncio.run(whole_log(command("dsn").stdout.strip()))
+    dsn = dsn_of(command)
+    log = asyncio.run(whole_log(dsn))
     verdict = check(
         log, (line for path in sorted(tmp_path.glob("*.journal")) for line in journal.read(path))
     )
@@ -153,9 +154,18 @@ def test_nothing_acknowledged_is_lost_to_kill_9(command: Command, tmp_path: Path
     assert verdict.counts["acknowledged"] >= 40 * ROUNDS
     wait_for_level(command, len(log))
     for projection in PROJECTIONS:
-        assert compare(command("dsn").stdout.strip(), projection.name).different == 0
+        assert compare(dsn, projection.name).different == 0
     print(dict(verdict.counts))
     assert serving.end() == 0
+
+
+def dsn_of(command: Command) -> str:
+    """Where the database is, once the server has revived it."""
+    deadline = time.monotonic() + 60
+    while (found := command("dsn")).returncode != 0:
+        assert time.monotonic() < deadline, found.stderr
+        time.sleep(0.1)
+    return found.stdout.strip()
 
 
 def wait_for_level(command: Command, position: int) -> None:

@@ -93,9 +93,9 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
         "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
         " WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"
     )
+    create_one(database)
     with running(database), running(database):
         eventually(lambda: level(database))
-        create_one(database)
         eventually(lambda: level(database))
         workers = {row[0] for row in owner.execute(locked).fetchall()}
         assert len(workers) == len(PROJECTIONS)
@@ -113,6 +113,7 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
 def test_poison_stops_one_projection_alone_and_it_resumes_there(
     database: str, owner: Connection[Any]
 ) -> None:
+    create_one(database)
     with running(database):
         eventually(lambda: level(database))
         before = create_one(database)
@@ -120,7 +121,8 @@ def test_poison_stops_one_projection_alone_and_it_resumes_there(
         owner.execute(
             "WITH h AS (UPDATE ledger.head SET position = position + 1 RETURNING position)"
             " INSERT INTO ledger.stored_events (notification_id, originator_id, originator_version, topic, state, project, recorded_at)"
-            " SELECT h.position, e.originator_id, 2, 'job.progressed', %s, 'a', now() FROM h, ledger.stored_events e",
+            " SELECT h.position, e.originator_id, 2, 'job.progressed', %s, 'a', now() FROM h, ledger.stored_events e"
+            " WHERE e.notification_id = 1",
             (b'{"actor":"ann","event":{"progress":"half"}}',),
         )
         after = create_one(database)
@@ -134,9 +136,21 @@ def test_poison_stops_one_projection_alone_and_it_resumes_there(
         _mend(owner, before + 1)
         eventually(lambda: level(database))
         assert owner.execute("SELECT count(*), max(progress) FROM projections.jobs").fetchone() == (
-            2,
+            3,
             0.5,
         )
+
+
+def test_one_that_stops_in_its_first_build_says_so(database: str, owner: Connection[Any]) -> None:
+    create_one(database)
+    owner.execute(
+        "WITH h AS (UPDATE ledger.head SET position = position + 1 RETURNING position)"
+        " INSERT INTO ledger.stored_events (notification_id, originator_id, originator_version, topic, state, project, recorded_at)"
+        " SELECT h.position, e.originator_id, 2, 'job.vanished', '{}', 'a', now() FROM h, ledger.stored_events e"
+    )
+    with running(database):
+        eventually(lambda: all(one.error for one in reached(database).values()))
+    assert {one.position for one in reached(database).values()} == {1}
 
 
 def _mend(owner: Connection[Any], position: int) -> None:
