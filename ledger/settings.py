@@ -90,6 +90,10 @@ PROJECT_EVENTS_MAX = (
 REBUILD_EVENTS_MAX = (
     50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
 )
+FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
+REBUILD_TIMEOUT_S = 86_400.0  # comparing large read models takes as long as it takes
+SWAP_LOCK_S = 0.1  # a swap waits so long for a reader, since later readers wait behind it
+SWAP_S_MAX = 60.0  # a rebuild tries so long to find a moment between readers
 WAKE_PAUSE_S = 0.005  # commits within so long share one wake-up: a NOTIFY is a commit of its own
 FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
 WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process moves

@@ -1,7 +1,7 @@
 """Wake-ups: telling followers in other processes that the log has grown.
 
 Invariants: a wake-up is a hint and may be lost, since whoever waits for one polls as well; it is sent after the commit, never inside it,
-and many commits share one. Errors: none; a lost connection is made anew with the next wake-up."""
+and many commits share one. Its payload is a position, or nothing. Errors: none; a lost connection is made anew with the next wake-up."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Herald:
     def __init__(self, dsn: str) -> None:
         self._conninfo = conninfo(dsn, Role.APP)
         self._news = asyncio.Event()
+        self._position = 0
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -45,6 +46,7 @@ class Herald:
 
     def announce(self, position: int) -> None:
         """The log has grown up to this position. Returns at once."""
+        self._position = max(self._position, position)
         self._news.set()
 
     async def _run(self) -> None:
@@ -58,7 +60,9 @@ class Herald:
                         connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
                         # Nothing is lost with a wake-up: it need not wait for the disk.
                         await connection.execute("SET synchronous_commit = off")
-                    await connection.execute(f"NOTIFY {CHANNEL}")
+                    await connection.execute(
+                        "SELECT pg_notify(%s, %s)", (CHANNEL, str(self._position)), prepare=True
+                    )
                 except psycopg.Error:
                     connection = None
                 await asyncio.sleep(settings.WAKE_PAUSE_S)

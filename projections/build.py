@@ -1,23 +1,32 @@
 """A build: one table of a projection, and how it is folded, found wanting, and shown to readers.
 
 Invariants: rows and position move together or not at all; an event that cannot be folded is never passed over: everything before it is folded, and
-`Poison` names it. Units: positions count events. Errors: Poison; psycopg's own for anything that may pass."""
+`Poison` names it. Units: positions count events. Errors: Poison; Moved when somebody else folds;
+psycopg's own for anything that may pass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import psycopg
-from psycopg import Connection
-from psycopg.sql import SQL, Identifier
+from psycopg import Connection, sql
 
+from ledger import settings
+from ledger import sql as queries
 from ledger.errors import LedgerError
 from projections.projection import SCHEMA, Projection
-from projections.tracking import Positions
+from projections.tracking import Moved, Positions
 
-# What a fold says of an event that it cannot read; anything else may pass.
-_UNREADABLE = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException)
+SQL: Final = queries.load(__file__)
+
+# What a fold says of an event that it cannot read or keep; anything else may pass.
+_UNREADABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.RaiseException,
+)
 
 
 class Poison(LedgerError):
@@ -40,85 +49,132 @@ class Build:
     table: str
     positions: Positions
 
-    def create(self, connection: Connection[Any]) -> None:
-        """Make the table anew, empty, at position 0."""
+    def create(self, connection: Connection[Any], *, bare: bool = False) -> None:
+        """Make the table anew, empty, at position 0. `bare`: `index` is called later, which is quicker than to keep indexes while building."""
         with connection.transaction():
             self.drop(connection)
             connection.execute(self.projection.statement("create", self.table))
-            if "index" in self.projection.queries:
-                connection.execute(self.projection.statement("index", self.table))
+            if not bare:
+                self.index(connection)
             self.positions.move(connection, self.table, 0)
+
+    def index(self, connection: Connection[Any]) -> None:
+        """Make what readers need beyond the primary key, unless it is there."""
+        if "index" not in self.projection.queries:
+            return
+        row = connection.execute(SQL["indexed"], (f"{SCHEMA}.{self.table}",)).fetchone()
+        if row == (False,):
+            connection.execute(self.projection.statement("index", self.table))
+            connection.execute(self.spoken("analyze"))
 
     def drop(self, connection: Connection[Any]) -> None:
         """Forget the table and its position."""
-        connection.execute(
-            SQL("DROP TABLE IF EXISTS {} CASCADE").format(Identifier(SCHEMA, self.table))
-        )
-        connection.execute(
-            "DELETE FROM projections.notification_tracking WHERE application_name = %s",
-            (self.table,),
-        )
-        connection.execute("DELETE FROM projections.stopped WHERE name = %s", (self.table,))
+        connection.execute(self.spoken("drop"))
+        connection.execute(SQL["untrack"], (self.table,))
+        self.resumed(connection)
+
+    def stopped(self, connection: Connection[Any], error: Poison) -> None:
+        """Show where it stands still, and why."""
+        connection.execute(SQL["stopped"], (self.table, error.position, error.reason))
+
+    def resumed(self, connection: Connection[Any]) -> None:
+        """Show that it stands still no more."""
+        connection.execute(SQL["resumed"], (self.table,))
 
     def position(self, connection: Connection[Any]) -> int | None:
-        """How far it is; None when it was never made."""
-        row = connection.execute(
-            "SELECT notification_id FROM projections.notification_tracking WHERE application_name = %s",
-            (self.table,),
-        ).fetchone()
+        """How far it is; None when it was never made, or is gone."""
+        names = {"table": self.table, "qualified": f"{SCHEMA}.{self.table}"}
+        row = connection.execute(SQL["position"], names).fetchone()
         return None if row is None else int(row[0])
 
     def advance(self, connection: Connection[Any], start: int, to: int) -> int:
-        """Fold the events behind `start` up to `to` and return `to`. Raises Poison with everything before it folded."""
+        """Fold the events behind `start` up to `to`, or the end of the log; return how far it is. Raises Poison with everything before it folded."""
         try:
             self._fold(connection, start, to)
         except _UNREADABLE as error:
+            if self.position(connection) != start:
+                raise Moved(f"{self.table} does not stand at {start}.") from error
+            to = min(to, head(connection))
             if to - start == 1:
                 raise Poison(self.table, to, str(error).splitlines()[0]) from error
-            middle = (start + to) // 2
-            self.advance(connection, start, middle)
-            self.advance(connection, middle, to)
-        return to
+            if to > start:
+                middle = (start + to) // 2
+                self.advance(connection, start, middle)
+                self.advance(connection, middle, to)
+        return max(start, to)
 
     def _fold(self, connection: Connection[Any], start: int, to: int) -> None:
-        with connection.transaction():
-            cursor = connection.execute(
+        """Fold exactly these events, in one transaction and two round trips."""
+        with connection.pipeline(), connection.transaction():
+            stood = connection.execute(SQL["stands"], (self.table,))
+            folded = connection.execute(
                 self.projection.statement("fold", self.table),
                 {"from": start, "to": to},
                 prepare=True,
             )
-            row = cursor.fetchone()
+            self.positions.move(connection, self.table, to)
+            if (row := stood.fetchone()) is None or row[0] != start:
+                raise Moved(f"{self.table} does not stand at {start}.")
+            row = folded.fetchone()
             assert row is not None
             if row[0] != to - start:
                 raise psycopg.DataError(
                     f"the fold took {row[0]} of {to - start} events: one has a topic or a shape that it does not know"
                 )
-            self.positions.move(connection, self.table, to)
+
+    def replace(self, connection: Connection[Any], old: Build | None, *, level: bool) -> bool:
+        """Show readers this table and forget the `old` one. `level`: fold up to just where that one stands, before.
+
+        False when others were in the way: nothing has changed then, and it can be tried again."""
+        try:
+            with connection.transaction():
+                connection.execute(SQL["patience"], (f"{settings.SWAP_LOCK_S * 1000:.0f}",))
+                if old is not None:
+                    # First of all: whoever folds holds the table, and then asks for its position.
+                    connection.execute(old.spoken("hold"))
+                    if level:
+                        self.level(connection, old)
+                self.show(connection)
+                if old is not None:
+                    old.drop(connection)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            return False
+        return True
+
+    def level(self, connection: Connection[Any], other: Build) -> int:
+        """Fold up to where another table stands, in the transaction under way, and return its position."""
+        position = other.position(connection) or 0
+        reached = self.position(connection) or 0
+        if reached > position:
+            raise LedgerError(
+                f"{self.table} has come to {reached}, past {other.table} at {position}."
+            )
+        if reached < position:
+            self.advance(connection, reached, position)
+        return position
 
     def show(self, connection: Connection[Any]) -> None:
         """Point the view that readers ask at this table, in the transaction under way."""
-        view = Identifier(SCHEMA, self.projection.name)
-        connection.execute(SQL("DROP VIEW IF EXISTS {}").format(view))
-        connection.execute(
-            SQL("CREATE VIEW {} AS TABLE {}").format(view, Identifier(SCHEMA, self.table))
-        )
-        connection.execute(
-            "INSERT INTO projections.live (name, version, application_name) VALUES (%s, %s, %s)"
-            " ON CONFLICT (name) DO UPDATE SET version = excluded.version, application_name = excluded.application_name",
-            (self.projection.name, self.projection.version, self.table),
+        connection.execute(self.spoken("hide"))
+        connection.execute(self.spoken("show"))
+        connection.execute(SQL["live"], (self.projection.name, self.projection.version, self.table))
+
+    def spoken(self, query: str) -> sql.Composed:
+        """One of the queries beside this module, spoken of this table and its view."""
+        return sql.SQL(SQL[query]).format(
+            table=sql.Identifier(SCHEMA, self.table),
+            view=sql.Identifier(SCHEMA, self.projection.name),
         )
 
 
 def live(connection: Connection[Any], projection: Projection) -> tuple[int, str] | None:
     """The version and the table that readers see; None before the first build."""
-    row = connection.execute(
-        "SELECT version, application_name FROM projections.live WHERE name = %s", (projection.name,)
-    ).fetchone()
+    row = connection.execute(SQL["shown"], (projection.name,)).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))
 
 
 def head(connection: Connection[Any]) -> int:
     """The position of the last event of the log."""
-    row = connection.execute("SELECT position FROM ledger.head").fetchone()
+    row = connection.execute(SQL["head"]).fetchone()
     assert row is not None
     return int(row[0])

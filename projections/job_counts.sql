@@ -33,11 +33,11 @@ WITH stored AS MATERIALIZED (
       AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
     ORDER BY e.originator_version DESC LIMIT 1
   ) before ON m.left IS NULL AND m.version > 1
-), told AS (
+), told AS MATERIALIZED (
   -- What a job is about is said once, when it is created.
   SELECT x.job_id, c.project, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
-  FROM (SELECT DISTINCT job_id FROM crossed) x
-  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1
+  FROM (SELECT DISTINCT job_id FROM stored) x
+  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
   CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
 ), delta AS (
   SELECT t.project, t.type, t.command,
@@ -54,4 +54,5 @@ WITH stored AS MATERIALIZED (
   INSERT INTO {table} AS t (project, type, command, state, jobs) SELECT project, type, command, state, jobs FROM delta
   ON CONFLICT (project, type, command, state) DO UPDATE SET jobs = t.jobs + excluded.jobs
 )
-SELECT count(*) FILTER (WHERE known) FROM stored
+-- Events of a job whose creation is nowhere are not taken.
+SELECT count(*) FILTER (WHERE known) FROM stored WHERE job_id IN (SELECT job_id FROM told)

@@ -18,10 +18,6 @@ CREATE TABLE {table} (
   PRIMARY KEY (job_id, version)
 )
 
--- name: index
--- Finds the stay that a job's next one closes; in step with the table, since the fold itself needs it.
-CREATE INDEX ON {table} (job_id) WHERE left_position IS NULL
-
 -- name: fold
 -- Add the stays that events behind one position up to another began, close those before them, and answer how many events it took.
 WITH stored AS MATERIALIZED (
@@ -40,17 +36,29 @@ WITH stored AS MATERIALIZED (
   FROM ledger.stored_events s
   CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
-), entered AS (
-  SELECT *, lead(position) OVER later AS left_position, lead(at) OVER later AS left_at,
-         row_number() OVER later = 1 AS first
-  FROM stored WHERE state IS NOT NULL WINDOW later AS (PARTITION BY job_id ORDER BY version)
+), change AS MATERIALIZED (
+  SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version,
+         (array_agg(position ORDER BY version) FILTER (WHERE state IS NOT NULL))[1] AS left_position,
+         (array_agg(at ORDER BY version) FILTER (WHERE state IS NOT NULL))[1] AS left_at
+  FROM stored GROUP BY job_id
+), before AS MATERIALIZED (
+  -- The stay in which each older job is found.
+  SELECT c.job_id, stay.version, c.left_position, c.left_at
+  FROM change c
+  CROSS JOIN LATERAL (
+    SELECT t.version FROM {table} t
+    WHERE t.job_id = c.job_id AND t.version < c.first_version ORDER BY t.version DESC LIMIT 1
+  ) stay
+  WHERE c.first_version > 1
 ), closed AS (
-  UPDATE {table} t SET left_position = e.position, left_at = e.at
-  FROM entered e WHERE e.first AND e.version > 1 AND t.job_id = e.job_id AND t.left_position IS NULL
+  UPDATE {table} t SET left_position = b.left_position, left_at = b.left_at
+  FROM before b WHERE t.job_id = b.job_id AND t.version = b.version AND b.left_position IS NOT NULL
 ), born AS (
   INSERT INTO {table} (job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
                        left_position, left_at)
-  SELECT job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id, left_position, left_at
-  FROM entered
+  SELECT job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
+         lead(position) OVER later, lead(at) OVER later
+  FROM stored WHERE state IS NOT NULL WINDOW later AS (PARTITION BY job_id ORDER BY version)
 )
-SELECT count(*) FILTER (WHERE known) FROM stored
+-- Events of a job whose creation is nowhere are not taken.
+SELECT coalesce(sum(events), 0)::bigint FROM change WHERE first_version = 1 OR job_id IN (SELECT job_id FROM before)

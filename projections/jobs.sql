@@ -96,7 +96,10 @@ WITH stored AS (
   ) items
 ), change AS (
   -- What the events of a job set together: the last one that sets a thing has its way.
-  SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version, max(version) AS version, max(position) AS position,
+  -- A later event must not hide a value that no event may have, so that poison is the same however the log is cut.
+  SELECT job_id, count(*) FILTER (WHERE known AND coalesce(progress BETWEEN 0 AND 1, true)
+                                  AND coalesce(kind IN ('rejected', 'exception', 'item_errors'), true)) AS events,
+         min(version) AS first_version, max(version) AS version, max(position) AS position,
          (array_agg(at ORDER BY version DESC) FILTER (WHERE at IS NOT NULL))[1] AS updated_at,
          (array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing'))[1] AS started_at,
          count(*) FILTER (WHERE state = 'Processing') AS attempts,

@@ -6,7 +6,7 @@ another fold is another VERSION, built beside the old one. `queries` has `create
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import LiteralString
 
 from psycopg.sql import SQL, Composed, Identifier
@@ -21,7 +21,7 @@ class Projection:
     name: str
     version: int
     key: tuple[str, ...]
-    queries: Mapping[str, LiteralString]
+    queries: Mapping[str, LiteralString] = field(repr=False)
 
     @property
     def table(self) -> str:

@@ -5,9 +5,12 @@ is told and the new table, which the log explains, is taken. Units: positions an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import Any
 
 import psycopg
@@ -16,13 +19,12 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from ledger import settings
 from ledger.connection import Role, conninfo
-from ledger.errors import LedgerError
+from ledger.errors import Busy, LedgerError
 from projections import PROJECTIONS
-from projections.build import Build, head, live
+from projections.build import Build, live
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Positions
 
-_STATEMENT_TIMEOUT_S = 24 * 3_600.0  # a rebuild of a large ledger takes as long as it takes
 _SHOWN_MAX = 20  # keys of differing rows that are told; the count tells of the rest
 
 Progress = Callable[[int, int], None]
@@ -52,28 +54,20 @@ class Compared:
 def rebuild(dsn: str, name: str, progress: Progress = lambda done, total: None) -> dict[str, Any]:
     """Build a projection anew, compare it with the live one and swap it in. `progress(done, total)` counts events."""
     projection = projection_of(name)
-    with _connection(dsn) as connection:
-        build, _ = _beside(connection, projection, Positions(dsn))
-        try:
-            _fill(connection, build, progress)
-            compared = _compared(connection, build)
-            _swap(connection, build)
-        except BaseException:
-            build.drop(connection)
-            raise
+    with _connection(dsn) as connection, _beside(connection, projection, Positions(dsn)) as build:
+        _fill(connection, build, progress)
+        build.index(connection)
+        compared = _compared(connection, build)
+        _swap(connection, build)
     return compared.shown()
 
 
 def compare(dsn: str, name: str, progress: Progress = lambda done, total: None) -> Compared:
     """Fold the log into a scratch table, compare it with the live one, and forget it."""
     projection = projection_of(name)
-    with _connection(dsn) as connection:
-        build, _ = _beside(connection, projection, Positions(dsn))
-        try:
-            _fill(connection, build, progress)
-            return _compared(connection, build)
-        finally:
-            build.drop(connection)
+    with _connection(dsn) as connection, _beside(connection, projection, Positions(dsn)) as build:
+        _fill(connection, build, progress)
+        return _compared(connection, build)
 
 
 def projection_of(name: str) -> Projection:
@@ -87,7 +81,8 @@ def projection_of(name: str) -> Projection:
 
 def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
     connection = psycopg.connect(
-        conninfo(dsn, Role.PROJECTOR, statement_timeout_s=_STATEMENT_TIMEOUT_S), autocommit=True
+        conninfo(dsn, Role.PROJECTOR, statement_timeout_s=settings.REBUILD_TIMEOUT_S),
+        autocommit=True,
     )
     connection.execute("SET synchronous_commit = off")
     connection.execute("SET jit = off")
@@ -96,26 +91,53 @@ def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
     return connection
 
 
+@contextmanager
 def _beside(
     connection: Connection[Any], projection: Projection, positions: Positions
-) -> tuple[Build, str]:
-    """An empty table of its own beside the live one."""
+) -> Iterator[Build]:
+    """An empty table of its own beside the live one, and nothing left of it afterwards unless it became the live one.
+
+    The lock is held by the session, so that what a killed rebuild left behind is known to be nobody's."""
+    key = zlib.crc32(f"jobledger rebuild {projection.name}".encode())
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() != (True,):
+        raise Busy(f"{projection.name} is being rebuilt or compared already.", retry_after_s=60)
+    shown = _shown(connection, projection, positions)
+    tracked = connection.execute(
+        "SELECT application_name FROM projections.notification_tracking WHERE application_name ~ %s",
+        (f"^{projection.name}_v[0-9]+_[0-9]+$",),
+    )
+    for (table,) in tracked.fetchall():
+        if table != shown.table:
+            Build(projection, table, positions).drop(connection)
+    # Never a name that was live before: a worker may still hold on to it.
+    found = re.fullmatch(f"{projection.table}_([0-9]+)", shown.table)
+    nth = int(found[1]) + 1 if found else 2
+    build = Build(projection, f"{projection.table}_{nth}", positions)
+    try:
+        build.create(connection, bare=True)
+        yield build
+    finally:
+        if not connection.closed:
+            if _shown(connection, projection, positions) != build:
+                build.drop(connection)
+            # At once: the server takes a moment to see that a session has ended.
+            connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+
+
+def _shown(connection: Connection[Any], projection: Projection, positions: Positions) -> Build:
+    """The table that readers see. Raises UnknownProjection when there is none of this version."""
     shown = live(connection, projection)
-    if shown is None:
-        raise UnknownProjection(f"{projection.name} was never built.")
-    taken = connection.execute(
-        "SELECT application_name FROM projections.notification_tracking"
-    ).fetchall()
-    names = (f"{projection.table}_{nth}" for nth in count(2))
-    name = next(name for name in names if (name,) not in taken)
-    build = Build(projection, name, positions)
-    build.create(connection)
-    return build, shown[1]
+    if shown is None or shown[0] != projection.version:
+        raise UnknownProjection(
+            f"{projection.name} was never built in version {projection.version}."
+        )
+    return Build(projection, shown[1], positions)
 
 
 def _fill(connection: Connection[Any], build: Build, progress: Progress) -> None:
-    """Fold up to the head of the log as it was when this began."""
-    reached, target = 0, head(connection)
+    """Fold up to where the live table stands as this begins."""
+    standing = _shown(connection, build.projection, build.positions)
+    reached, target = 0, standing.position(connection) or 0
     progress(reached, target)
     while reached < target:
         reached = build.advance(
@@ -128,10 +150,8 @@ def _compared(connection: Connection[Any], build: Build) -> Compared:
     """Compare with the live table in one snapshot, at the position that the live one has in it."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        shown = live(connection, build.projection)
-        assert shown is not None
-        standing = Build(build.projection, shown[1], build.positions)
-        position = _level(connection, build, standing)
+        standing = _shown(connection, build.projection, build.positions)
+        position = build.level(connection, standing)
         rows = connection.execute(_count(build.table)).fetchone()
         found = connection.execute(_differences(build.projection, standing.table, build.table))
         keys = [tuple(str(part) for part in key) for key in found.fetchall()]
@@ -139,32 +159,14 @@ def _compared(connection: Connection[Any], build: Build) -> Compared:
     return Compared(position, rows[0], len(keys), tuple(keys[:_SHOWN_MAX]))
 
 
-def _level(connection: Connection[Any], build: Build, standing: Build) -> int:
-    """Bring the new table to where the live one stands, in the transaction under way."""
-    position = standing.position(connection) or 0
-    reached = build.position(connection) or 0
-    if reached > position:
-        raise LedgerError(
-            f"{standing.table} stands at {position}, behind the new table; wait until it has caught up."
-        )
-    if reached < position:
-        build.advance(connection, reached, position)
-    return position
-
-
 def _swap(connection: Connection[Any], build: Build) -> None:
-    with connection.transaction():
-        shown = live(connection, build.projection)
-        assert shown is not None
-        standing = Build(build.projection, shown[1], build.positions)
-        # Holds the worker back for the moment that this takes.
-        connection.execute(
-            "SELECT FROM projections.notification_tracking WHERE application_name = %s FOR UPDATE",
-            (standing.table,),
-        )
-        _level(connection, build, standing)
-        build.show(connection)
-        standing.drop(connection)
+    """Put the new table in the place of the live one, between two readers."""
+    deadline = time.monotonic() + settings.SWAP_S_MAX
+    standing = _shown(connection, build.projection, build.positions)
+    while not build.replace(connection, standing, level=True):
+        if time.monotonic() > deadline:
+            raise Busy(f"Readers of {standing.table} left no moment to swap it.", retry_after_s=60)
+        time.sleep(settings.SWAP_LOCK_S)
 
 
 def _count(table: str) -> Composed:

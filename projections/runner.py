@@ -30,7 +30,7 @@ class Runner:
     def wake(self, position: int) -> None:
         """The log has grown up to this position."""
         for worker in self._workers:
-            worker.wake()
+            worker.wake(position)
 
     def stop(self) -> None:
         """Stop after the folds under way, and wait until they are done."""

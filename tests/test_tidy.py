@@ -65,6 +65,7 @@ EVENTSOURCING = {
     *("projections/position.py", "projections/tracking.py"),
     *("tests/ledger/test_codec.py", "tests/ledger/test_recorder.py"),
     *("scripts/benchmarks/stock.py", "tests/projections/test_build.py"),
+    "tests/projections/test_tracking.py",
 }
 
 # Distributions whose import has another name.

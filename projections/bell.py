@@ -1,0 +1,66 @@
+"""A bell: wakes one worker, from any thread of this process or by NOTIFY from another.
+
+Invariants: ringing never blocks and never fails; what was rung while nobody waited is heard by the next wait; a position told is a hint, since the
+log alone knows its end. Units: seconds, positions."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from typing import Any
+
+from psycopg import Connection
+
+from ledger.wake import CHANNEL
+
+
+class Bell:
+    """Ring it, or wait for it. One thread waits."""
+
+    def __init__(self) -> None:
+        self._ear, self._rope = socket.socketpair()
+        self._ear.setblocking(False)
+        self._rope.setblocking(False)
+        self._told = 0
+        self._telling = threading.Lock()
+
+    def ring(self, position: int = 0) -> None:
+        """Wake who waits. `position`: how far the log has grown, where that is known."""
+        with self._telling:
+            self._told = max(self._told, position)
+        try:
+            self._rope.send(b"\0")
+        except OSError:
+            # Full, so it is ringing already; or closed, so nobody listens.
+            pass
+
+    @staticmethod
+    def listen(connection: Connection[Any]) -> None:
+        """Hear other processes from now on."""
+        connection.execute(f"LISTEN {CHANNEL}")
+
+    def wait(self, connection: Connection[Any], timeout_s: float) -> int | None:
+        """The greatest position told so far once somebody rings; None when nobody did, or told no position."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._ear, selectors.EVENT_READ)
+            selector.register(connection.fileno(), selectors.EVENT_READ)
+            ready = {key.fileobj for key, _ in selector.select(timeout_s)}
+        told: list[int] = []
+        if self._ear in ready:
+            self._ear.recv(65_536)
+            with self._telling:
+                told.append(self._told)
+        told += [_position(notice.payload) for notice in connection.notifies(timeout=0)]
+        # One that names no position, and nobody ringing at all, both mean: look at the log.
+        return max(told) if told and all(told) else None
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        self._rope.close()
+        self._ear.close()
+
+
+def _position(payload: str) -> int:
+    """What a NOTIFY tells: a position, or 0 for anything else."""
+    return int(payload) if payload.isdecimal() and len(payload) < len(str(2**63)) else 0

@@ -1,0 +1,62 @@
+-- name: stands
+-- Where a fold begins, asked in its own transaction.
+SELECT notification_id FROM projections.notification_tracking WHERE application_name = %s
+
+-- name: drop
+-- Forget a table, and whatever views others made of it: they must not hold it.
+DROP TABLE IF EXISTS {table} CASCADE
+
+-- name: untrack
+-- Forget the position of a table.
+DELETE FROM projections.notification_tracking WHERE application_name = %s
+
+-- name: stopped
+-- Show which event a table cannot fold.
+INSERT INTO projections.stopped (name, position, error) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, error = excluded.error, at = clock_timestamp()
+
+-- name: resumed
+-- Say no more that a table has stopped.
+DELETE FROM projections.stopped WHERE name = %s
+
+-- name: position
+-- How far a table is, if it is there.
+SELECT notification_id FROM projections.notification_tracking
+WHERE application_name = %(table)s AND to_regclass(%(qualified)s) IS NOT NULL
+
+-- name: indexed
+-- Whether a table has its indexes beyond the primary key.
+SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisprimary)
+
+-- name: analyze
+-- Count what is there, so that the first readers are not planned for an empty table.
+ANALYZE {table}
+
+-- name: patience
+-- Do not wait long for a lock, since whoever comes later waits behind it.
+SELECT set_config('lock_timeout', %s, true)
+
+-- name: hold
+-- Keep a table from being folded further, but not from being read.
+LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE
+
+-- name: hide
+-- Take the view away, in the transaction that makes it anew.
+DROP VIEW IF EXISTS {view}
+
+-- name: show
+-- Point the view at a table.
+CREATE VIEW {view} AS TABLE {table}
+
+-- name: live
+-- Remember which table the view shows.
+INSERT INTO projections.live (name, version, application_name) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, application_name = excluded.application_name
+
+-- name: shown
+-- The version and the table that readers see.
+SELECT version, application_name FROM projections.live WHERE name = %s
+
+-- name: head
+-- The position of the last event of the log.
+SELECT position FROM ledger.head

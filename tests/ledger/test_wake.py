@@ -1,0 +1,74 @@
+"""The herald: many commits share one wake-up, which names the last position, and a lost connection is made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from psycopg import AsyncConnection
+
+from ledger import settings
+from ledger.wake import CHANNEL, Herald
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def listener(database: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await AsyncConnection.connect(database, autocommit=True) as connection:
+        await connection.execute(f"LISTEN {CHANNEL}".encode())
+        yield connection
+
+
+async def heard(listener: AsyncConnection[Any], last: str) -> list[str]:
+    """What is told until and with the notice awaited."""
+    payloads = []
+    async for notice in listener.notifies(timeout=30):
+        payloads.append(notice.payload)
+        if notice.payload == last:
+            return payloads
+    raise AssertionError(f"{last} was never told, but {payloads}")
+
+
+async def test_many_commits_share_one(database: str, listener: AsyncConnection[Any]) -> None:
+    async with Herald(database) as herald:
+        for position in (*range(1_000), 7):
+            herald.announce(position)
+        assert await heard(listener, "999") == ["999"]
+        # And again, with the next one.
+        herald.announce(1_000)
+        assert await heard(listener, "1000") == ["1000"]
+
+
+async def test_no_other_follows_within_the_pause(
+    database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "WAKE_PAUSE_S", 3_600.0)
+    async with Herald(database) as herald:
+        herald.announce(1)
+        await heard(listener, "1")
+        herald.announce(2)
+        await listener.execute("SELECT pg_notify(%s, 'the end')", (CHANNEL,))
+        assert await heard(listener, "the end") == ["the end"]
+
+
+async def test_a_lost_connection_is_made_anew(
+    database: str, listener: AsyncConnection[Any]
+) -> None:
+    async with Herald(database) as herald:
+        herald.announce(1)
+        await heard(listener, "1")
+        await listener.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        told = asyncio.create_task(heard(listener, "50"))
+        position = 1
+        while not told.done():
+            # A wake-up may be lost with the connection; the next one comes.
+            position = min(position + 1, 50)
+            herald.announce(position)
+            await asyncio.sleep(settings.WAKE_PAUSE_S)
+        assert await told

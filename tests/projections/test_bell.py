@@ -1,0 +1,85 @@
+"""The bell: what was rung is heard, once, from this process and from others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from ledger.wake import CHANNEL
+from projections.bell import Bell
+from tests.fix_log import projector
+
+NEVER = 3_600.0
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection[Any]]:
+    with projector(database) as connection:
+        Bell.listen(connection)
+        yield connection
+
+
+@pytest.fixture
+def bell() -> Iterator[Bell]:
+    bell = Bell()
+    yield bell
+    bell.close()
+
+
+def test_what_was_rung_before_is_heard_once(bell: Bell, connection: Connection[Any]) -> None:
+    assert bell.wait(connection, 0) is None
+    for position in (3, 9, 7):
+        bell.ring(position)
+    assert bell.wait(connection, NEVER) == 9
+    assert bell.wait(connection, 0) is None
+
+
+def test_it_wakes_who_waits(bell: Bell, connection: Connection[Any]) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(bell.wait, connection, NEVER)
+        bell.ring(4)
+        assert waiting.result() == 4
+
+
+def test_ringing_never_blocks(bell: Bell, connection: Connection[Any]) -> None:
+    for position in range(1, 100_001):
+        bell.ring(position)
+    assert bell.wait(connection, NEVER) == 100_000
+
+
+def test_a_closed_bell_is_silent() -> None:
+    bell = Bell()
+    bell.close()
+    bell.ring(1)
+
+
+@pytest.mark.parametrize(
+    ("payloads", "told"),
+    [
+        (["5"], 5),
+        (["5", "12", "7"], 12),
+        ([""], None),
+        # Somebody has news, but does not say how far: look at the log.
+        (["5", ""], None),
+        (["many"], None),
+        (["-5"], None),
+        (["9" * 5_000], None),
+        (["٣"], 3),
+    ],
+)
+def test_other_processes_are_heard(
+    bell: Bell,
+    connection: Connection[Any],
+    database: str,
+    payloads: list[str],
+    told: int | None,
+) -> None:
+    with projector(database) as other, other.transaction():
+        for payload in payloads:
+            other.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
+    heard = bell.wait(connection, NEVER)
+    assert heard == told
