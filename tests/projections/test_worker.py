@@ -56,16 +56,13 @@ class Scene:
     def stands(self, position: int, *projections: Projection) -> bool:
         """Whether readers see just the fold of the log up to a position."""
         wanted = expected(LOG[:position])
-        for projection in projections or PROJECTIONS:
-            if live(self.reader, projection) is None:
-                return False
-            try:
-                found = rows(self.reader, projection, projection.name)
-            except psycopg.errors.UndefinedTable:
-                return False
-            if found != wanted[projection.name]:
-                return False
-        return True
+        try:
+            return all(
+                rows(self.reader, one, one.name) == wanted[one.name]
+                for one in projections or PROJECTIONS
+            )
+        except psycopg.errors.UndefinedTable:
+            return False
 
     def reaches(self, position: int, *projections: Projection) -> None:
         eventually(lambda: self.stands(position, *projections), f"position {position}")
@@ -83,6 +80,11 @@ class Scene:
         return [pid for (pid,) in found.fetchall()]
 
 
+def workers() -> set[threading.Thread]:
+    """The workers of this process: servers of other tests run some beside ours."""
+    return {one for one in threading.enumerate() if one.name.startswith("projection ")}
+
+
 @pytest.fixture
 def scene(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(settings, "RESTART_S_MIN", SOON)
@@ -97,13 +99,14 @@ def scene(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 
 def test_it_builds_follows_and_ends(scene: Scene) -> None:
+    others = workers()
     record(scene.forger, LOG[:4])
     runner = scene.run()
     scene.reaches(4)
     record(scene.forger, LOG[4:])
     scene.reaches(len(LOG))
     runner.stop()
-    assert not [one for one in threading.enumerate() if one.name.startswith("projection ")]
+    assert workers() == others
     eventually(lambda: scene.lock_holders() == [], "their sessions end")
     for projection in PROJECTIONS:
         positions = [position for name, position in scene.told[0] if name == projection.name]
@@ -148,7 +151,9 @@ def test_it_wakes(
 
 def test_two_runners_and_only_one_works(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     record(scene.forger, LOG[:3])
+    others = workers()
     scene.run(JOBS)
+    (worker,) = workers() - others
     scene.reaches(3, JOBS)
     (first,) = scene.lock_holders()
     scene.run(JOBS)
@@ -158,7 +163,6 @@ def test_two_runners_and_only_one_works(scene: Scene, monkeypatch: pytest.Monkey
     assert scene.told[1] == []
     # The first is not quick to come back, so that the other takes over.
     monkeypatch.setattr(settings, "RESTART_S_MAX", NEVER)
-    worker = next(t for t in threading.enumerate() if t.name == "projection jobs")
     monkeypatch.setattr(worker, "_pause_s", NEVER)
     scene.forger.execute("SELECT pg_terminate_backend(%s)", (first,))
     record(scene.forger, LOG[6:])
@@ -220,9 +224,7 @@ def test_poison_in_what_readers_see(scene: Scene) -> None:
     eventually(lambda: scene.stopped() == {}, "they say that all is well")
 
 
-def test_a_new_version_is_built_beside_the_old(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_version_is_built_beside(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "REBUILD_EVENTS_MAX", 2)
     record(scene.forger, LOG)
     scene.run(JOBS).stop()
@@ -240,10 +242,8 @@ def test_a_new_version_is_built_beside_the_old(
     forge(scene.forger, 5, "topic", LOG[4].topic)
     eventually(lambda: live(scene.reader, later) == (2, later.table), "the new one is shown")
     assert scene.stands(len(LOG), JOBS)
-    tracked = scene.reader.execute("SELECT * FROM projections.notification_tracking").fetchall()
-    assert tracked == [(later.table, len(LOG))]
-    gone = scene.reader.execute("SELECT to_regclass('projections.jobs_v1')").fetchone()
-    assert gone == (None,)
+    left = "SELECT *, to_regclass('projections.jobs_v1') FROM projections.notification_tracking"
+    assert scene.reader.execute(left).fetchall() == [(later.table, len(LOG), None)]
 
 
 def test_a_table_that_is_gone_is_built_again(scene: Scene) -> None:
