@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise, zip_longest
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -207,3 +207,12 @@ def lives() -> list[Recorded]:
     return distinct(
         replace(one, position=nth, event_id=UUID(int=nth)) for nth, one in enumerate(turns, 1)
     )
+
+
+LIVES: Final = lives()
+
+
+def stands(connection: Connection[Any], build: Build, log: Sequence[Recorded]) -> None:
+    """The rows of a table are those of this log, and its position is the last one's."""
+    assert rows(connection, build.projection, build.table) == expected(log)[build.projection.name]
+    assert build.position(connection) == len(log)

@@ -19,7 +19,7 @@ from ledger import events
 from ledger.events import Recorded
 from projections.build import Build, live
 from projections.rebuild import rebuild
-from tests.fix_log import builds, distinct, expected, forger, lives, projector, record, rows, wipe
+from tests.fix_log import LIVES, builds, distinct, expected, forger, projector, record, rows, wipe
 from tests.histories import ANN, CREATED, START, histories, past
 
 # The database is the same for all examples: `begin` empties it.
@@ -101,7 +101,7 @@ def without_times() -> list[Recorded]:
 @given(log=logs(), cuts=st.sets(st.integers(1, 48), max_size=4))
 @example(log=without_times(), cuts=set())
 @example(log=without_times(), cuts={4, 6, 8})
-@example(log=lives(), cuts=set(range(1, 13)))
+@example(log=LIVES, cuts=set(range(1, 13)))
 def test_any_split_folds_to_what_evolve_says(
     models: Models, log: list[Recorded], cuts: set[int]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -13,55 +13,19 @@ import pytest
 from psycopg import Connection
 
 from ledger.codec import encode
-from ledger.events import Recorded
-from projections import PROJECTIONS
 from projections.build import Build, Poison
+from projections.jobs import JOBS
 from projections.tracking import Moved
 from tests.fix_log import (
+    LIVES,
     builds,
     eventually,
-    expected,
     forge,
-    forger,
-    lives,
     projector,
-    record,
-    rows,
+    stands,
 )
 
-LOG = lives()
-NAMES = [projection.name for projection in PROJECTIONS]
-
-
-@pytest.fixture
-def forging(database: str) -> Iterator[Connection[Any]]:
-    with forger(database) as connection:
-        record(connection, LOG)
-        yield connection
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[Connection[Any]]:
-    with projector(database) as connection:
-        yield connection
-
-
-@pytest.fixture(params=range(len(PROJECTIONS)), ids=NAMES)
-def build(
-    request: pytest.FixtureRequest,
-    database: str,
-    forging: Connection[Any],
-    connection: Connection[Any],
-) -> Build:
-    build: Build = builds(database)[request.param]
-    build.create(connection)
-    return build
-
-
-def stands(connection: Connection[Any], build: Build, log: list[Recorded]) -> None:
-    """The rows are those of this log, and the position is its last."""
-    assert rows(connection, build.projection, build.table) == expected(log)[build.projection.name]
-    assert build.position(connection) == len(log)
+LOG = LIVES
 
 
 def test_folds_and_moves(connection: Connection[Any], build: Build) -> None:
@@ -183,7 +147,7 @@ def test_what_no_index_can_hold_is_poison_too(
     hard = "".join(chr(0x10000 + n * 7_919 % 0xF0000) for n in range(512))
     forge(forging, 1, "project", hard)
     forge(forging, 1, "state", _body(1, event={"type": hard[::-1], "owner": "o", "number": 1}))
-    build = builds(database)[NAMES.index("jobs")]
+    (build,) = (one for one in builds(database) if one.projection is JOBS)
     build.create(connection)
     with pytest.raises(Poison) as stopped:
         build.advance(connection, 0, len(LOG))

@@ -16,10 +16,10 @@ from ledger.connection import Role, conninfo
 from projections import PROJECTIONS, position
 from projections.build import Poison
 from projections.position import Reached, Waiter, positions
-from tests.fix_log import builds, forger, lives, projector, record
+from tests.fix_log import LIVES, builds, forger, projector, record
 
 pytestmark = pytest.mark.anyio
-LOG = lives()
+LOG = LIVES
 NAMES = [projection.name for projection in PROJECTIONS]
 NEVER = 3_600.0
 

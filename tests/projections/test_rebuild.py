@@ -21,18 +21,18 @@ from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
 from projections.rebuild import Compared, UnknownProjection, compare, rebuild
 from tests.fix_log import (
+    LIVES,
     builds,
     eventually,
     expected,
     forge,
     forger,
-    lives,
     projector,
     record,
     rows,
 )
 
-LOG = lives()
+LOG = LIVES
 NAMES = [projection.name for projection in PROJECTIONS]
 
 

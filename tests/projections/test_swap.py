@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,52 +9,15 @@ import pytest
 from psycopg import Connection
 
 from ledger import settings
-from ledger.events import Recorded
-from projections import PROJECTIONS
 from projections.build import Build, live
 from tests.fix_log import (
-    builds,
-    expected,
-    forger,
-    lives,
+    LIVES,
     projector,
-    record,
     rows,
+    stands,
 )
 
-LOG = lives()
-NAMES = [projection.name for projection in PROJECTIONS]
-
-
-@pytest.fixture
-def forging(database: str) -> Iterator[Connection[Any]]:
-    with forger(database) as connection:
-        record(connection, LOG)
-        yield connection
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[Connection[Any]]:
-    with projector(database) as connection:
-        yield connection
-
-
-@pytest.fixture(params=range(len(PROJECTIONS)), ids=NAMES)
-def build(
-    request: pytest.FixtureRequest,
-    database: str,
-    forging: Connection[Any],
-    connection: Connection[Any],
-) -> Build:
-    build: Build = builds(database)[request.param]
-    build.create(connection)
-    return build
-
-
-def stands(connection: Connection[Any], build: Build, log: list[Recorded]) -> None:
-    """The rows are those of this log, and the position is its last."""
-    assert rows(connection, build.projection, build.table) == expected(log)[build.projection.name]
-    assert build.position(connection) == len(log)
+LOG = LIVES
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from projections.jobs import JOBS
 from projections.projection import Projection
 from projections.rebuild import rebuild
 from projections.runner import Runner
-from tests.fix_log import eventually, expected, forge, forger, lives, projector, record, rows
+from tests.fix_log import LIVES, eventually, expected, forge, forger, projector, record, rows
 
-LOG = lives()
+LOG = LIVES
 SOON, NEVER = 0.01, 3_600.0
 
 
