@@ -22,6 +22,7 @@ from api.operation import Scope
 from api.secret import Secret
 from ledger import settings, sql
 from ledger.errors import Invalid, LedgerError
+from ledger.words import fits
 
 SQL = sql.load(__file__)
 
@@ -152,11 +153,9 @@ def _check(
     project: str, scopes: Sequence[Scope], name: str | None, expires_in_days: float | None
 ) -> None:
     for field_name, text in (("project", project), ("name", name)):
-        if text is not None and (
-            not text.isprintable() or not 1 <= len(text) <= settings.WORD_LENGTH_MAX
-        ):
+        if text is not None and (not text.isprintable() or not fits(text)):
             raise Invalid(
-                f"The {field_name} of a key has 1 to {settings.WORD_LENGTH_MAX} printable characters.",
+                f"The {field_name} of a key is printable and has 1 to {settings.WORD_BYTES_MAX} bytes of UTF-8.",
                 field=field_name,
             )
     if not scopes or Scope.PUBLIC in scopes:

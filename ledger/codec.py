@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from ledger import settings
 from ledger.errors import Invalid, Misconfigured, Undecodable
 from ledger.events import EVENTS, Envelope, Event, Recorded
+from ledger.words import TOO_LONG, fits
 
 # The library resolves a topic by importing it; registering ours first means that a stored string is never imported.
 for _topic, _event in EVENTS.items():
@@ -33,6 +34,7 @@ for _topic, _event in EVENTS.items():
 
 # Envelope fields that live in the body, since only the body can be erased; the others are columns.
 _IN_BODY: Final = ("actor", "request_id", "note", "source_id", "imported")
+_PROSE: Final = ("note",)
 _WORDS: Final = ("project", "credential_id", "actor", "request_id", "note", "source_id")
 
 
@@ -55,8 +57,11 @@ class Row:
 def encode(event: Event, envelope: Envelope) -> bytes:
     """The body of an event: UTF-8 JSON without spaces; absent means the default. Raises Invalid when it cannot be stored."""
     for name in _WORDS:
-        if "\x00" in (getattr(envelope, name) or ""):
+        text = getattr(envelope, name) or ""
+        if "\x00" in text:
             raise Invalid(f"PostgreSQL's text cannot hold the U+0000 in {name}.", field=name)
+        if text and name not in _PROSE and not fits(text):
+            raise Invalid(f"{name}: {TOO_LONG}", field=name)
     body: dict[str, Any] = {}
     for name in _IN_BODY:
         value = getattr(envelope, name)

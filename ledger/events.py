@@ -25,23 +25,12 @@ from pydantic import (
 )
 
 from ledger import settings
-
-_NO_NUL = "PostgreSQL's text cannot hold the character U+0000."
+from ledger.words import storable, word
 
 # Our JSON reader takes no integer of more digits, so one must not be written either.
 _INTEGER_END = 10**4_300
 
 Json = JsonValue
-
-
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError(_NO_NUL)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("The text holds a lone surrogate, which is no character.") from error
-    return text
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -55,10 +44,10 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
     if depth > settings.JSON_DEPTH_MAX:
         raise ValueError(f"The value is nested deeper than {settings.JSON_DEPTH_MAX} levels.")
     if isinstance(value, str):
-        _storable(value)
+        storable(value)
     elif isinstance(value, dict):
         for key, item in value.items():
-            _storable(key)
+            storable(key)
             _storable_json(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
@@ -73,11 +62,12 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Word = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=settings.WORD_LENGTH_MAX),
-    AfterValidator(_storable),
+    # What JSON Schema can say of it: it counts characters, of which there are never more than bytes.
+    StringConstraints(min_length=1, max_length=settings.WORD_BYTES_MAX),
+    AfterValidator(word),
 ]
 Text = Annotated[
-    str, StringConstraints(max_length=settings.TEXT_LENGTH_MAX), AfterValidator(_storable)
+    str, StringConstraints(max_length=settings.TEXT_LENGTH_MAX), AfterValidator(storable)
 ]
 Count = Annotated[int, Field(ge=0, le=settings.COUNT_MAX)]
 Detail = Annotated[dict[str, Json], AfterValidator(_storable_json)]

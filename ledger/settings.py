@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # fmt: off
 # --- what one event may hold -------------------------------------------------------------------------------------------------------
-WORD_LENGTH_MAX = 512  # characters; names and ids: they are indexed, and a btree entry must stay under 2,704 bytes
+WORD_BYTES_MAX = 512  # bytes of UTF-8; names and ids: they are indexed, and a btree entry (2,704 bytes) holds five of them
 TEXT_LENGTH_MAX = 16_384  # characters; notes and messages: prose, not attachments
 JSON_DEPTH_MAX = 32  # levels; deeper documents are attacks, not details
 MESSAGES_MAX = 100  # messages on one event; a longer list belongs in the job's items

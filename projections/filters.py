@@ -14,7 +14,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from ledger.job import Outcome, Phase, State
-from ledger.settings import WORD_LENGTH_MAX
+from ledger.words import word
 
 Value = str | int | datetime | UUID
 
@@ -98,19 +98,6 @@ def phase(word: str) -> str:
         ) from None
 
 
-def name(word: str) -> str:
-    """A name, to be matched letter for letter."""
-    if not 0 < len(word) <= WORD_LENGTH_MAX:
-        raise ValueError(f"A name has 1 to {WORD_LENGTH_MAX} characters.")
-    if "\x00" in word:
-        raise ValueError("No name holds the character U+0000.")
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        raise ValueError("The name holds a lone surrogate, which is no character.") from None
-    return word
-
-
 def number(word: str) -> int:
     """A job's number."""
     if not _DIGITS.fullmatch(word) or int(word) > _BIGINT_MAX:
@@ -150,19 +137,19 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
                    "As state, but with Failed told apart: Retrying, Rejected, Incomplete (item errors), Exhausted (failed before), or Failed."),
             Filter("phase", "in", "phase", phase, "project_phase_created_at_number", True,
                    "How far the job is: acknowledged, in-progress (to be retried, too), completed, or failed (canceled, too)."),
-            Filter("type", "in", "type", name, "project_type_created_at_number", True,
+            Filter("type", "in", "type", word, "project_type_created_at_number", True,
                    "What kind of thing the job is about."),
-            Filter("command", "in", "command", name, "project_command_created_at_number", True,
+            Filter("command", "in", "command", word, "project_command_created_at_number", True,
                    "What the job does to it."),
-            Filter("object", "in", "object", name, "project_object_created_at_number",
+            Filter("object", "in", "object", word, "project_object_created_at_number",
                    description="The name of the thing the job is about."),
-            Filter("owner", "in", "owner", name, "project_owner_created_at_number",
+            Filter("owner", "in", "owner", word, "project_owner_created_at_number",
                    description="Who asked for the job."),
-            Filter("request_id", "in", "request_id", name, "project_request_id",
+            Filter("request_id", "in", "request_id", word, "project_request_id",
                    description="The request that the job came from."),
             Filter("number", "in", "number", number, "project_number",
                    description="The job's number."),
-            Filter("source_id", "in", "source_id", name, "project_source_id",
+            Filter("source_id", "in", "source_id", word, "project_source_id",
                    description="What the job is called at its source."),
             Filter("id", "in", "id", job_id, "pkey",
                    description="The job's id, a UUID."),
@@ -192,9 +179,9 @@ SORTS: Mapping[str, Key] = MappingProxyType(
                 "The state, by the alphabet, then when the job was created."),
             Key("phase", "phase", phase, "project_phase_created_at_number", "created_at",
                 "The phase, by the alphabet, then when the job was created."),
-            Key("type", "type", name, "project_type_created_at_number", "created_at",
+            Key("type", "type", word, "project_type_created_at_number", "created_at",
                 "The type, by the alphabet, then when the job was created."),
-            Key("owner", "owner", name, "project_owner_created_at_number", "created_at",
+            Key("owner", "owner", word, "project_owner_created_at_number", "created_at",
                 "Who asked for the job, by the alphabet, then when it was created."),
             Key("id", "id", job_id, "pkey",
                 description="The job's id."),

@@ -22,7 +22,8 @@ from api.transfer.catch_up import catch_up
 from api.transfer.intake import Order, Progress, Summary, bring
 from api.transfer.lines import BadFile
 from api.transfer.rejects import Rejects
-from ledger.settings import WORD_LENGTH_MAX
+from ledger.settings import WORD_BYTES_MAX
+from ledger.words import fits
 
 command = command_group()
 
@@ -132,10 +133,8 @@ def _tell(summary: Summary, rejected: Rejects, *, json: bool) -> None:
 
 
 def _checked(project: str | None) -> str | None:
-    if project is not None and (
-        not project.isprintable() or not 1 <= len(project) <= WORD_LENGTH_MAX
-    ):
-        raise BadFile(f"A project has 1 to {WORD_LENGTH_MAX} printable characters.")
+    if project is not None and (not project.isprintable() or not fits(project)):
+        raise BadFile(f"A project is printable and has 1 to {WORD_BYTES_MAX} bytes of UTF-8.")
     return project
 
 

@@ -178,7 +178,7 @@ def test_bad_rows_are_told_and_kept(command: Command, tmp_path: Path) -> None:
         (("import", "{file}", "--map", "missing.toml"), "The map missing.toml cannot be read"),
         (("import", "{file}", "--map", "{file}"), "is no TOML"),
         (("import", "{file}", "--project", "p", "--map", "{map}", "--rejects", "{file}"), "The rejects would overwrite the file."),
-        (("import", "{file}", "--project", ""), "A project has 1 to 512 printable characters."),
+        (("import", "{file}", "--project", ""), "A project is printable and has 1 to 512 bytes of UTF-8."),
         (("import", "{folder}", "--project", "p"), "cannot be read: Is a directory."),
         (("import", "{torn}", "--project", "p", "--map", "{map}", "--rejects", "{file}/x"), "The rejects cannot be written to"),
         (("export", "--output", "{file}/x"), "cannot be written"),

@@ -143,6 +143,8 @@ def test_scopes_name_and_expiry(connection: Connection) -> None:
     [
         {"project": ""},
         {"project": "x" * 513},
+        {"project": "世" * 171},
+        {"name": "世" * 171},
         {"project": "a\x00b"},
         {"project": "a\nb"},
         {"name": ""},

@@ -101,6 +101,7 @@ def test_what_a_row_tells(row: str, expected: list[tuple[str, str | None, str | 
         (f"a,x,{C},,,,", "Column 'status': the status '' is none of"),
         (f",x,{C},,,,new", "The row has neither source_id nor number nor id."),
         (f"{'n' * 513},x,{C},,,,new", "Column 'name' (source_id): String should have at most 512 characters."),
+        (f"{'😀' * 129},x,{C},,,,new", "Column 'name' (source_id): A name has 1 to 512 bytes of UTF-8."),
         (f"a\x00b,x,{C},,,,new", "Column 'name' (source_id): PostgreSQL's text cannot hold the character U+0000."),
         ("a\udcff,x,2024-01-01,,,,new", "Column 'name' (source_id): Input should be a valid string, unable to parse raw data as a unicode string."),
         (f"a,x,{C},,{S},,waiting", "The status says queued, but the row has a time of its start."),

@@ -49,9 +49,12 @@ def test_events_are_frozen_and_take_no_strangers(topic: str) -> None:
 
 @pytest.mark.parametrize("field", ["type", "owner", "command", "object", "request_id", "source_id"])
 def test_words_are_bounded_and_not_empty(field: str) -> None:
-    longest = "x" * settings.WORD_LENGTH_MAX
-    assert getattr(Created.model_validate({**REQUIRED["job.created"], field: longest}), field)
-    for wrong in ("", longest + "x", 7, None if field in ("type", "owner") else 7.0):
+    longest = "x" * settings.WORD_BYTES_MAX
+    wide = "\U0001f980" * (settings.WORD_BYTES_MAX // 4)
+    for right in (longest, wide):
+        assert getattr(Created.model_validate({**REQUIRED["job.created"], field: right}), field)
+    no_word = None if field in ("type", "owner") else 7.0
+    for wrong in ("", longest + "x", wide + "x", wide[1:] + "\xe9\xe9\xe9", 7, no_word):
         with pytest.raises(ValidationError):
             Created.model_validate({**REQUIRED["job.created"], field: wrong})
 

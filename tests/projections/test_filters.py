@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.job import Job, State
-from ledger.settings import WORD_LENGTH_MAX
+from ledger.settings import WORD_BYTES_MAX
 from projections.filters import FILTERS, SORTS, Filter, Value
 from projections.filters import moment as parse_moment
 from tests.fix_questions import laws
@@ -81,14 +81,16 @@ TEXTS = [row for row in FILTERS.values() if row.parse is FILTERS["owner"].parse]
 
 @pytest.mark.parametrize("row", TEXTS, ids=lambda row: row.name)
 @pytest.mark.parametrize(
-    "word", ["x" * WORD_LENGTH_MAX, "'; DROP TABLE", "%s %(x)s {}", "\\", "😀", " a "]
+    "word", ["x" * WORD_BYTES_MAX, "😀" * 128, "'; DROP TABLE", "%s %(x)s {}", "\\", "😀", " a "]
 )
 def test_names_come_through_letter_for_letter(row: Filter, word: str) -> None:
     assert row.parse(word) == word
 
 
 @pytest.mark.parametrize("row", TEXTS, ids=lambda row: row.name)
-@pytest.mark.parametrize("word", ["", "x" * (WORD_LENGTH_MAX + 1), "a\x00b", "a\ud800b", "\udfff"])
+@pytest.mark.parametrize(
+    "word", ["", "x" * (WORD_BYTES_MAX + 1), "😀" * 129, "a\x00b", "a\ud800b", "\udfff"]
+)
 def test_what_no_job_can_be_called_is_refused(row: Filter, word: str) -> None:
     with pytest.raises(ValueError, match=SENTENCE):
         row.parse(word)

@@ -24,7 +24,8 @@ from ledger.events import (
     Succeeded,
 )
 from ledger.job import Job, State
-from ledger.settings import LINEAGE_DETAIL_BYTES_MAX, TEXT_LENGTH_MAX, WORD_LENGTH_MAX
+from ledger.settings import LINEAGE_DETAIL_BYTES_MAX, TEXT_LENGTH_MAX
+from ledger.words import cut
 
 TYPE: Final = "OpenLineageRun"
 
@@ -74,8 +75,8 @@ def _created(event: RunEventIn, detail: Mapping[str, Any] | None, owner: str) ->
     return Created(
         type=TYPE,
         owner=owner,
-        command=event.job.namespace[:WORD_LENGTH_MAX],
-        object=event.job.name[:WORD_LENGTH_MAX],
+        command=cut(event.job.namespace),
+        object=cut(event.job.name),
         source_id=str(event.run.runId),
         description=_text(description),
         detail=None if detail is None else dict(detail),
