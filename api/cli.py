@@ -31,6 +31,7 @@ DATABASE = "Look after it"
 
 COMMANDS: tuple[Entry, ...] = (
     Entry(RUN, "serve", "api.commands.serve", "Run the ledger: its database, its read models and its HTTP API."),
+    Entry(RUN, "project", "api.commands.project", "Keep the read models at the end of the log, until a signal."),
     Entry(RUN, "status", "api.commands.status", "Say how far the log and its read models are."),
     Entry(RUN, "doctor", "api.commands.doctor", "Look for anything wrong, and say what to do about it."),
     Entry(KEYS, "keys", "api.commands.keys", "Issue, list and revoke API keys."),

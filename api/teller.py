@@ -77,7 +77,7 @@ class Teller:
         self.committer = Committer(
             dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
         )
-        self.waiter = Waiter(self.pool)
+        self.waiter = Waiter(self.pool, None if run_projections else dsn)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         self.authenticator = Authenticator(self.pool, secret)
         self.switch = Switch(self.pool)
@@ -94,7 +94,7 @@ class Teller:
             if self.runner is not None:
                 self.runner.start()
                 opening.push_async_callback(asyncio.to_thread, self.runner.stop)
-                await self.waiter.built(settings.BUILD_WAIT_S)
+            await self.waiter.built(settings.BUILD_WAIT_S)
             await opening.enter_async_context(self.herald)
             await opening.enter_async_context(self.committer)
             self._open = opening.pop_all()
@@ -163,7 +163,7 @@ class Teller:
             if isinstance(one, Resolved) and one.committed is not None
         ]
         if positions and self._wait_s_max and not prefers(asked, "respond-async"):
-            await self.waiter.reached(max(positions), self._wait_s_max)
+            await self._reached(max(positions))
 
     async def _resolve(self, question: Resolve) -> Resolved:
         """Find the jobs, then write; anew while others change the jobs in between."""
@@ -224,8 +224,12 @@ class Teller:
                     return await query.feed(connection, question)
 
     async def _reach(self, position: int) -> None:
-        if not await self.waiter.reached(position, self._wait_s_max):
+        if not await self._reached(position):
             raise Behind(f"The read models have not reached position {position} yet.")
+
+    async def _reached(self, position: int) -> bool:
+        self.herald.hurry()
+        return await self.waiter.reached(position, self._wait_s_max)
 
     @asynccontextmanager
     async def _refusals(self) -> AsyncIterator[None]:

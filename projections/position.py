@@ -17,7 +17,9 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ledger import settings
+from ledger.connection import Role, conninfo
 from projections import PROJECTIONS
+from projections.crier import CHANNEL, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +63,38 @@ async def positions(connection: AsyncConnection[tuple[Any, ...]]) -> dict[str, R
 
 
 class Waiter:
-    """Lets many callers wait for positions. Fed by the runner of this process, and by looking while somebody waits in vain."""
+    """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's crier tells; and by looking
+    while somebody waits in vain."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], dsn: str | None = None
+    ) -> None:
         self._pool = pool
+        self._conninfo = conninfo(dsn, Role.APP) if dsn else None
         self._reached = {projection.name: 0 for projection in PROJECTIONS}
         self._least = 0
         self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
         self._order = count()
         self._somebody = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look(), name="waiter")
+        self._tasks.append(asyncio.create_task(self._look(), name="waiter"))
+        if self._conninfo is not None:
+            listening = self._listen(self._conninfo)
+            self._tasks.append(asyncio.create_task(listening, name="waiter's ear"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
     def progressed(self, name: str, position: int) -> None:
         """A projection has reached a position. On the event loop only."""
-        if position > self._reached.get(name, 0):
+        if self._reached.get(name, position) < position:
             self._reached[name] = position
             self._tell()
 
@@ -118,6 +128,16 @@ class Waiter:
             _, _, future = heapq.heappop(self._waiting)
             if not future.done():
                 future.set_result(True)
+
+    async def _listen(self, conninfo: str) -> None:
+        """Hear what the projector of another process tells."""
+        while True:
+            with contextlib.suppress(psycopg.Error):
+                async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    async for notice in connection.notifies():
+                        self.progressed(*told(notice.payload))
+            await asyncio.sleep(settings.RESTART_S_MIN)
 
     async def _look(self) -> None:
         """While somebody waits longer than a moment, see what other processes have folded."""

@@ -1,10 +1,11 @@
-"""`jobledger serve`: run the ledger in one process.
+"""`jobledger serve`: run the ledger: its API in this process, its read models in one beside it.
 
 Invariants: stdout gets one line, `ready URL`, when the server answers; everything else goes to the log on stderr. A signal ends it as a
 success once all is closed, the database too if nobody else uses it. Errors: the place's, CannotListen, CannotServe."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import structlog
@@ -15,6 +16,7 @@ from api.app import create_app
 from api.commands.options import Data, DatabaseUrl, command_group
 from api.ending import Ending
 from api.place import Where, opened, operator_settings
+from api.projector import projecting
 from api.serving import listen, url_of, watched
 from api.serving import serve as answer_requests
 
@@ -32,6 +34,9 @@ def serve(
             help="The address to listen on. Put a proxy with TLS before any other than this one."
         ),
     ] = "127.0.0.1",
+    projections: Annotated[
+        bool, typer.Option(help="Keep the read models as well; else `jobledger project` must.")
+    ] = True,
     data: Data = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -51,7 +56,8 @@ def serve(
             with opened(where, make=True, prepare=True, ending=ending) as place, watched(place):
                 log.info("database in use", database=str(place))
                 url = url_of(listening)
-                app = create_app(place.dsn, place.secret())
-                answer_requests(app, listening, ending, lambda: typer.echo(f"ready {url}"))
+                app = create_app(place.dsn, place.secret(), run_projections=False)
+                with projecting(place.dsn) if projections else nullcontext():
+                    answer_requests(app, listening, ending, lambda: typer.echo(f"ready {url}"))
             ending.asked = None
         log.info("stopped")

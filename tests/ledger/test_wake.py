@@ -72,3 +72,17 @@ async def test_a_lost_connection_is_made_anew(
             herald.announce(position)
             await asyncio.sleep(settings.WAKE_PAUSE_S)
         assert await told
+
+
+async def test_it_is_held_until_somebody_waits(
+    database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "WAKE_HELD_S", 3_600.0)
+    async with Herald(database) as herald:
+        herald.announce(1)
+        await asyncio.sleep(0)
+        await listener.execute("SELECT pg_notify(%s, 'nothing yet')", (CHANNEL,))
+        assert await heard(listener, "nothing yet") == ["nothing yet"]
+        herald.announce(2)
+        herald.hurry()
+        assert await heard(listener, "2") == ["2"]

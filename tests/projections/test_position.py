@@ -15,6 +15,7 @@ from ledger import settings
 from ledger.connection import Role, conninfo
 from projections import PROJECTIONS, position
 from projections.build import Poison
+from projections.crier import CHANNEL
 from projections.position import Reached, Waiter, positions
 from tests.fix_log import LIVES, builds, forger, projector, record
 
@@ -126,3 +127,34 @@ async def test_one_look_serves_all(
         answers = await asyncio.gather(*(waiter.reached(len(LOG), NEVER) for _ in range(500)))
         assert all(answers)
         assert looks == 1
+
+
+async def test_it_hears_what_another_process_folds(
+    maker: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "WAIT_POLL_S", NEVER)
+    async with pool_of(database) as pool, Waiter(pool, database) as waiter:
+        await listened(database)
+        waiting = asyncio.create_task(waiter.reached(9, 30))
+        for name in NAMES:
+            maker.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{name} 8"))
+        maker.execute("SELECT pg_notify(%s, 'nobody 9')", (CHANNEL,))
+        maker.execute("SELECT pg_notify(%s, 'nonsense')", (CHANNEL,))
+        assert await waiter.reached(8, 30)
+        assert not waiting.done()
+        for name in NAMES:
+            maker.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{name} 9"))
+        assert await waiting
+
+
+async def listened(dsn: str) -> None:
+    """Until somebody listens."""
+    async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        for _ in range(3_000):
+            found = await connection.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'"
+            )
+            if found.rowcount:
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody ever listened")

@@ -1,0 +1,64 @@
+"""`jobledger project`: keep the read models at the end of the log, in a process of its own.
+
+Invariants: of several that run, one works on each read model and the others stand by; a signal ends it after the folds under way. Errors: the
+place's."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Annotated
+
+import structlog
+import typer
+
+from api import log as logging
+from api.commands.options import Data, DatabaseUrl, command_group
+from api.ending import Ending
+from api.place import Where, opened, operator_settings
+from projections.crier import Crier
+from projections.runner import Runner
+
+command = command_group()
+
+log = structlog.get_logger("api.commands.project")
+
+
+@command.command()
+def project(
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    leashed: Annotated[
+        bool, typer.Option("--leashed", hidden=True, help="End when stdin does.")
+    ] = False,
+) -> None:
+    """Keep the read models at the end of the log, until a signal.
+
+    \b
+    LEDGER_DATABASE_URL=postgresql://ledger@db/ledger jobledger project
+
+    `serve` runs one beside itself, so this is for a ledger that is served with --no-projections, or for a second one that stands by:
+    of several that run, one works on each read model, and another takes over when it ends.
+    """  # noqa: D301 - Typer must see the backspace itself
+    where = Where.said(data, database_url)
+    logging.configure(operator_settings().log_level)
+    with Ending() as ending, opened(where, ending=ending) as place:
+        enough = threading.Event()
+        ending.then = enough.set
+        crier = Crier(place.dsn)
+        runner = Runner(place.dsn, on_progress=crier.tell)
+        with ending.patient():
+            runner.start()
+            if leashed:
+                threading.Thread(target=_hear, args=(enough,), name="leash", daemon=True).start()
+            enough.wait()
+            runner.stop()
+            crier.close()
+            ending.asked = None
+
+
+def _hear(enough: threading.Event) -> None:
+    """Until stdin ends, as it does when the process that holds its other end is gone."""
+    while os.read(0, 4096):
+        pass
+    enough.set()
