@@ -56,3 +56,16 @@ WITH stored AS MATERIALIZED (
 )
 -- Events of a job whose creation is nowhere are not taken.
 SELECT count(*) FILTER (WHERE known) FROM stored WHERE job_id IN (SELECT job_id FROM told)
+
+-- name: cut
+-- Which counts of a scratch table, folded up to a position, are not those of the stays that the live history has at that position.
+SELECT coalesce(s.project, h.project) AS of_project, coalesce(s.project, h.project) AS project, coalesce(s.type, h.type) AS type,
+       coalesce(s.command, h.command) AS command, coalesce(s.state, h.state) AS state
+FROM {scratch} s
+FULL JOIN (
+  SELECT j.project, j.type, coalesce(j.command, '') AS command, stay.state, count(*) AS jobs
+  FROM projections.job_states stay JOIN projections.jobs j ON j.id = stay.job_id
+  WHERE stay.position <= %(to)s AND coalesce(stay.left_position > %(to)s, true)
+  GROUP BY 1, 2, 3, 4
+) h ON (h.project, h.type, h.command, h.state) = (s.project, s.type, s.command, s.state)
+WHERE coalesce(s.jobs, 0) <> coalesce(h.jobs, 0)

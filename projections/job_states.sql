@@ -62,3 +62,13 @@ WITH stored AS MATERIALIZED (
 )
 -- Events of a job whose creation is nowhere are not taken.
 SELECT coalesce(sum(events), 0)::bigint FROM change WHERE first_version = 1 OR job_id IN (SELECT job_id FROM before)
+
+-- name: cut
+-- Which stays of a scratch table, folded up to a position, are not those that the live table has begun by then; what ended later had not ended.
+SELECT coalesce(s.project, j.project) AS of_project, coalesce(s.job_id, j.job_id) AS job_id, coalesce(s.version, j.version) AS version
+FROM {scratch} s
+FULL JOIN (SELECT *, left_position > %(to)s AS reopened FROM {live} WHERE position <= %(to)s) j ON j.job_id = s.job_id AND j.version = s.version
+WHERE (s.project, s.position, s.state, s.kind, s.final, s.at, s.recorded_at, s.actor, s.note, s.source_id, s.left_position, s.left_at)
+      IS DISTINCT FROM
+      (j.project, j.position, j.state, j.kind, j.final, j.at, j.recorded_at, j.actor, j.note, j.source_id,
+       CASE WHEN NOT j.reopened THEN j.left_position END, CASE WHEN NOT j.reopened THEN j.left_at END)

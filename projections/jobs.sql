@@ -159,3 +159,17 @@ WITH stored AS (
 )
 -- Events of a job that is neither new nor at the version before them are not taken.
 SELECT coalesce(sum(events), 0)::bigint FROM change WHERE job_id IN (SELECT id FROM born UNION ALL SELECT id FROM grown)
+
+-- name: cut
+-- Which rows of a scratch table, folded up to a position, the live table contradicts: a job that did not change since must be the same, and
+-- of one that did, what never changes.
+SELECT coalesce(s.project, j.project) AS of_project, coalesce(s.id, j.id) AS id
+FROM {scratch} s
+FULL JOIN {live} j ON j.id = s.id
+WHERE CASE WHEN s.id IS NULL THEN j.position <= %(to)s
+           WHEN j.id IS NULL THEN true
+           WHEN j.position <= %(to)s THEN s::text <> j::text
+           ELSE (s.project, s.number, s.type, s.command, s.object, s.owner, s.request_id, s.source_id, s.description, s.detail::text, s.created_at)
+                IS DISTINCT FROM
+                (j.project, j.number, j.type, j.command, j.object, j.owner, j.request_id, j.source_id, j.description, j.detail::text, j.created_at)
+      END

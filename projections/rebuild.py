@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import psycopg
@@ -19,13 +19,13 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from ledger import settings
 from ledger.connection import Role, conninfo
-from ledger.errors import Busy, LedgerError
+from ledger.errors import Busy, Invalid, LedgerError
 from projections import PROJECTIONS
 from projections.build import Build, live
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Positions
 
-_SHOWN_MAX = 20  # keys of differing rows that are told; the count tells of the rest
+_SHOWN_MAX = 20  # keys of differing rows that a rebuild tells; the count tells of the rest
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +39,7 @@ class UnknownProjection(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two tables of one projection at one position: how many rows, how many of them differ, and the keys of the first few that do."""
+    """Two tables of one projection at one position: how many rows, how many of them differ, and the keys of those that do."""
 
     position: int
     rows: int
@@ -59,15 +59,30 @@ def rebuild(dsn: str, name: str, progress: Progress = lambda done, total: None) 
         build.index(connection)
         compared = _compared(connection, build)
         _swap(connection, build)
-    return compared.shown()
+    return replace(compared, keys=compared.keys[:_SHOWN_MAX]).shown()
 
 
-def compare(dsn: str, name: str, progress: Progress = lambda done, total: None) -> Compared:
-    """Fold the log into a scratch table, compare it with the live one, and forget it."""
+def compare(
+    dsn: str,
+    name: str,
+    progress: Progress = lambda done, total: None,
+    *,
+    to: int | None = None,
+    project: str | None = None,
+) -> Compared:
+    """Fold the log into a scratch table, compare it with the live one, tell every key that differs, and forget the table.
+
+    `to`: fold no further, and compare with what the live one says of that position. `project`: tell only of its rows."""
     projection = projection_of(name)
     with _connection(dsn) as connection, _beside(connection, projection, Positions(dsn)) as build:
-        _fill(connection, build, progress)
-        return _compared(connection, build)
+        standing = _shown(connection, projection, build.positions).position(connection) or 0
+        if to is None or to == standing:
+            _fill(connection, build, progress)
+            return _compared(connection, build, project)
+        if to > standing:
+            raise Invalid(f"{name} stands at position {standing}, before {to}.", field="to")
+        _fill(connection, build, progress, to)
+        return _compared_before(connection, build, to, project)
 
 
 def projection_of(name: str) -> Projection:
@@ -134,10 +149,12 @@ def _shown(connection: Connection[Any], projection: Projection, positions: Posit
     return Build(projection, shown[1], positions)
 
 
-def _fill(connection: Connection[Any], build: Build, progress: Progress) -> None:
-    """Fold up to where the live table stands as this begins."""
+def _fill(
+    connection: Connection[Any], build: Build, progress: Progress, to: int | None = None
+) -> None:
+    """Fold up to a position, or to where the live table stands as this begins."""
     standing = _shown(connection, build.projection, build.positions)
-    reached, target = 0, standing.position(connection) or 0
+    reached, target = 0, (standing.position(connection) or 0) if to is None else to
     progress(reached, target)
     while reached < target:
         reached = build.advance(
@@ -146,17 +163,40 @@ def _fill(connection: Connection[Any], build: Build, progress: Progress) -> None
         progress(reached, target)
 
 
-def _compared(connection: Connection[Any], build: Build) -> Compared:
+def _compared(connection: Connection[Any], build: Build, project: str | None = None) -> Compared:
     """Compare with the live table in one snapshot, at the position that the live one has in it."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         standing = _shown(connection, build.projection, build.positions)
         position = build.level(connection, standing)
-        rows = connection.execute(_count(build.table)).fetchone()
-        found = connection.execute(_differences(build.projection, standing.table, build.table))
-        keys = [tuple(str(part) for part in key) for key in found.fetchall()]
+        found = _differences(build.projection, standing.table, build.table)
+        return _told(connection, build, position, found, project)
+
+
+def _compared_before(
+    connection: Connection[Any], build: Build, to: int, project: str | None
+) -> Compared:
+    """Compare with what the live table, which has gone further, says of an earlier position."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        standing = _shown(connection, build.projection, build.positions)
+        found = SQL(build.projection.queries["cut"]).format(
+            live=Identifier(SCHEMA, standing.table), scratch=Identifier(SCHEMA, build.table)
+        )
+        return _told(connection, build, to, found, project)
+
+
+def _told(
+    connection: Connection[Any], build: Build, position: int, found: Composed, project: str | None
+) -> Compared:
+    """What was found: a query of the project and the key of each row that differs."""
+    asked = {"to": position, "project": project}
+    rows = connection.execute(_count(build.table), asked).fetchone()
     assert rows is not None
-    return Compared(position, rows[0], len(keys), tuple(keys[:_SHOWN_MAX]))
+    keys = connection.execute(_of_project(found), asked).fetchall()
+    return Compared(
+        position, rows[0], len(keys), tuple(tuple(str(part) for part in key) for _, *key in keys)
+    )
 
 
 def _swap(connection: Connection[Any], build: Build) -> None:
@@ -170,16 +210,28 @@ def _swap(connection: Connection[Any], build: Build) -> None:
 
 
 def _count(table: str) -> Composed:
-    return SQL("SELECT count(*) FROM {}").format(Identifier(SCHEMA, table))
+    return SQL(
+        "SELECT count(*) FROM {} WHERE %(project)s::text IS NULL OR project = %(project)s"
+    ).format(Identifier(SCHEMA, table))
+
+
+def _of_project(found: Composed) -> Composed:
+    return SQL(
+        "SELECT * FROM ({}) f WHERE %(project)s::text IS NULL OR f.of_project = %(project)s ORDER BY f"
+    ).format(found)
 
 
 def _differences(projection: Projection, one: str, other: str) -> Composed:
-    """The keys of rows that are not the same text in both."""
+    """The project and the key of each row that is not the same text in both."""
     key = SQL(", ").join(Identifier(column) for column in projection.key)
     text = SQL(
-        "(SELECT {key}, t::text AS whole FROM {one} t EXCEPT SELECT {key}, t::text FROM {other} t)"
+        "(SELECT project AS of_project, {key}, t::text AS whole FROM {one} t"
+        " EXCEPT SELECT project, {key}, t::text FROM {other} t)"
     )
-    return SQL("SELECT DISTINCT {key} FROM ({there} UNION ALL {back}) d ORDER BY {key}").format(
+    # A row whose project was changed by hand is one row, of both projects.
+    return SQL(
+        "SELECT min(of_project) AS of_project, {key} FROM ({there} UNION ALL {back}) d GROUP BY {key}"
+    ).format(
         key=key,
         there=text.format(key=key, one=Identifier(SCHEMA, one), other=Identifier(SCHEMA, other)),
         back=text.format(key=key, one=Identifier(SCHEMA, other), other=Identifier(SCHEMA, one)),

@@ -4,15 +4,13 @@ Invariants: the old ones are served until the new ones are whole and equal. Unit
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from api.commands.options import Data, DatabaseUrl, Json, command_group
 from api.commands.output import say, say_json
+from api.commands.progress import bar
 from api.place import Where, opened
 from api.transfer.catch_up import catch_up
 from ledger import store
@@ -48,7 +46,7 @@ def rebuild(
         # What is compared must stand at the end of the log, and be there at all.
         catch_up(place, place.asked(store.head))
         for one in NAMES if name is None else (name,):
-            with _progress(one) as progress:
+            with bar(one) as progress:
                 compared = {"name": one, **make_anew(place.dsn, one, progress)}
             answers.append(compared)
             if not json:
@@ -63,17 +61,3 @@ def _told(compared: dict[str, Any]) -> str:
         return f"{rows}, equal to those that were served."
     keys = "; ".join(" ".join(key) for key in compared["keys"])
     return f"{rows}; {compared['different']} were served otherwise and now are as the log has them: {keys}"
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """What is told of events done and events in all: a bar on a terminal, else nothing."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

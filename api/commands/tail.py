@@ -37,6 +37,10 @@ def tail(
         int | None,
         typer.Option(min=0, help="Begin behind this position; else with the last few events."),
     ] = None,
+    start: Annotated[
+        int | None,
+        typer.Option("--from", min=1, help="Begin with this position; as --after, but with it."),
+    ] = None,
     follow: Annotated[
         bool, typer.Option(help="Go on as events are recorded, until Ctrl-C.")
     ] = True,
@@ -48,10 +52,14 @@ def tail(
 
     \b
     jobledger tail --data ./ledger --project demo
-    jobledger tail --data ./ledger --after 0 --no-follow --json > log.ndjson
+    jobledger tail --data ./ledger --from 1 --no-follow --json > log.ndjson
 
     With --json a line is an event as GET /v1/projects/PROJECT/events has it. `position` is where to go on: --after POSITION.
     """  # noqa: D301 - Typer must see the backspace itself
+    if start is not None:
+        if after is not None:
+            raise typer.BadParameter("Give --from or --after, not both.", param_hint="--from")
+        after = start - 1
     with Ending() as ending, opened(Where.said(data, database_url), ending=ending) as place:
 
         async def print_on(connection: Connection) -> None:

@@ -48,7 +48,7 @@ def test_the_table_is_the_help() -> None:
 def test_the_commands_of_the_issue_are_there() -> None:
     assert {name for name, _ in commands()} >= {
         "serve", "migrate", "keys create", "keys list", "keys revoke", "jobs list", "jobs show", "jobs history",
-        "tail", "rebuild", "status", "doctor", "dsn", "config show", "version",
+        "tail", "rebuild", "verify", "replay", "status", "doctor", "dsn", "config show", "version",
     }  # fmt: skip
 
 
@@ -121,6 +121,8 @@ def test_a_wrong_command_line_is_2_and_makes_nothing(words: list[str], tmp_path:
         ["doctor"],
         ["dsn"],
         ["rebuild"],
+        ["verify"],
+        ["replay", "--to", "1"],
     ],
     ids=" ".join,
 )
