@@ -27,11 +27,15 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> Sta
             yield
 
     routes = [
-        Route(path, Endpoint(operations, teller.perform, teller.measures), methods=None)
+        Route(
+            path,
+            Endpoint(operations, teller.perform, teller.measures, teller.admission),
+            methods=None,
+        )
         for path, operations in by_path().items()
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Endpoint({}, teller.perform, teller.measures)
+    app.router.default = Endpoint({}, teller.perform, teller.measures, teller.admission)
     app.state.teller = teller
     return app

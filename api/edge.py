@@ -5,6 +5,7 @@ read; nothing of a request but its method, path, status and credential id is log
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,12 +17,15 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
 from api.dialects.dialect import Dialect
-from api.faults import BadSyntax, Broken, NoSuchPath, TooLarge, WrongMethod
+from api.faults import BadSyntax, Broken, NoSuchPath, TooLarge, TooSlow, WrongMethod
+from api.line import CROWDED
 from api.log import about_request
 from api.measures import Measures
 from api.operation import Asked, Operation, Said
+from api.operation import Scope as Right
 from api.unpacking import too_large, unpacked
 from ledger import settings
 from ledger.errors import LedgerError
@@ -44,8 +48,10 @@ class Endpoint:
         operations: Mapping[str, tuple[Dialect, Operation]],
         perform: Perform,
         measures: Measures,
+        admission: Admission,
     ) -> None:
         self._operations = operations
+        self._admission = admission
         self._perform = perform
         self._measures = measures
 
@@ -84,11 +90,14 @@ class Endpoint:
         scope: Scope,
         receive: Receive,
     ) -> Said:
+        public = operation is not None and operation.scope is Right.PUBLIC
+        crowded = CROWDED in scope.get("state", ())
         try:
-            asked = await _read(asked, scope, receive)
-            if operation is None:
-                raise self._nowhere(asked)
-            return await self._perform(dialect, operation, asked)
+            with self._admission.request(public=public, crowded=crowded) as under_way:
+                asked = await _read(asked, scope, receive, under_way)
+                if operation is None:
+                    raise self._nowhere(asked)
+                return await self._perform(dialect, operation, asked)
         except LedgerError as error:
             if error.changed is None:
                 log.error(
@@ -158,8 +167,8 @@ def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-async def _read(asked: Asked, scope: Scope, receive: Receive) -> Asked:
-    """The request with its body. Raises TooLarge as soon as it is, BadSyntax for a query that cannot be read."""
+async def _read(asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay) -> Asked:
+    """The request with its body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
     if not asked.query and scope["query_string"]:
         _query(scope)
     if asked.method in ("GET", "HEAD"):
@@ -167,14 +176,23 @@ async def _read(asked: Asked, scope: Scope, receive: Receive) -> Asked:
     declared = asked.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > settings.BODY_BYTES_MAX:
         raise too_large()
+    try:
+        async with asyncio.timeout(settings.BODY_S):
+            return replace(asked, body=await _body(asked, receive, under_way))
+    except TimeoutError as error:
+        raise TooSlow(f"The body was not here after {settings.BODY_S:g} s.") from error
+
+
+async def _body(asked: Asked, receive: Receive, under_way: UnderWay) -> bytes:
     unpacking = unpacked(asked.headers.get("content-encoding", ""))
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         unpacking.take(message.get("body", b""))
+        under_way.hold(unpacking.size_bytes)
         if not message.get("more_body", False):
-            return replace(asked, body=unpacking.body())
+            return unpacking.body()
 
 
 def _start(said: Said, asked: Asked) -> Message:

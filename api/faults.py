@@ -92,6 +92,27 @@ class Behind(LedgerError):
     hint = "Wait a moment, then ask again; GET /readyz shows how far they are."
 
 
+class Crowded(Busy):
+    """As many requests of this project are under way as it may have at once."""
+
+    code = "crowded"
+    hint = "Send fewer requests at the same time; this one had no effect, and may be sent again as Retry-After says."
+
+
+class TooFast(Busy):
+    """The credential asks more often than it may."""
+
+    code = "too_fast"
+    hint = "Wait as long as Retry-After says, then send the same request again; it had no effect."
+
+
+class TooSlow(LedgerError):
+    """The request did not arrive in time."""
+
+    code = "too_slow"
+    hint = "Send the whole request without pauses; it had no effect, and may be sent again."
+
+
 class Maintenance(Busy):
     """An operator has switched maintenance on."""
 
@@ -121,6 +142,9 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "refused": 422,
         "bad_syntax": 400,
         "unknown_project": 404,
+        "too_slow": 408,
+        "too_fast": 429,
+        "crowded": 429,
         "busy": 503,
         "unreachable": 503,
         "undecodable": 500,

@@ -22,7 +22,7 @@ from api import keys, secret
 from api.ending import Ending
 from api.secret import Secret
 from ledger import embedded, migrate
-from ledger.connection import Role, conninfo
+from ledger.connection import Role, conninfo, lively
 from ledger.errors import LedgerError, Misconfigured
 from ledger.settings import CONNECT_TIMEOUT_S, Settings
 
@@ -227,9 +227,9 @@ def _bounded(dsn: str) -> str:
     except psycopg.ProgrammingError as error:
         # psycopg's own message repeats the string, and so perhaps the password.
         raise Misconfigured("The database URL cannot be understood.") from error
-    if "connect_timeout" in given:
-        return dsn
-    return psycopg.conninfo.make_conninfo(dsn, connect_timeout=int(CONNECT_TIMEOUT_S))
+    if "connect_timeout" not in given:
+        dsn = psycopg.conninfo.make_conninfo(dsn, connect_timeout=int(CONNECT_TIMEOUT_S))
+    return lively(dsn)
 
 
 def _prepare(place: Place, prepare: bool | None) -> None:

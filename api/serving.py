@@ -5,6 +5,7 @@ answered; requests under way are finished within SHUTDOWN_S of a signal. Errors:
 
 from __future__ import annotations
 
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,9 +16,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.ending import Ending
+from api.line import Line
 from api.place import Place
 from ledger.errors import LedgerError
-from ledger.settings import CONNECTIONS_MAX, EMBEDDED_WATCH_S, SHUTDOWN_S
+from ledger.settings import (
+    CONNECTIONS_HELD_MAX,
+    EMBEDDED_WATCH_S,
+    FILES_BESIDE_CONNECTIONS,
+    KEEP_ALIVE_S,
+    SHUTDOWN_S,
+)
 
 log = structlog.get_logger("api.serving")
 
@@ -74,14 +82,16 @@ def serve(
     app: ASGIApp, listening: socket.socket, ending: Ending, on_ready: Callable[[], None]
 ) -> None:
     """Answer requests until a signal comes. Raises CannotServe. Its caller is patient: signals are only noted."""
+    _make_room(CONNECTIONS_HELD_MAX)
     config = uvicorn.Config(
         app,
+        http=Line,
         lifespan="on",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=int(KEEP_ALIVE_S),
         timeout_graceful_shutdown=int(SHUTDOWN_S),
     )
     server = _Server(config, on_ready)
@@ -99,6 +109,16 @@ def serve(
         raise CannotServe("The application did not start.") from error
     if not server.started:
         raise CannotServe("The application did not start.")
+
+
+def _make_room(connections_max: int) -> None:
+    """Let this process open as many files as it may need: the usual limit is there for programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections_max + FILES_BESIDE_CONNECTIONS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from api.admission import Admission
 from api.auth import Authenticator
 from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
@@ -62,6 +63,7 @@ class Teller:
         self._dsn = dsn
         self._wait_s_max = chosen.wait_s_max
         self.measures = Measures()
+        self.admission = Admission(chosen)
         self.pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
             conninfo(dsn, Role.APP),
             kwargs={"autocommit": True},
@@ -105,9 +107,14 @@ class Teller:
 
     async def perform(self, dialect: Dialect, operation: Operation, asked: Asked) -> Said:
         """Authenticate, authorise, ask, answer, tell; unless it is in maintenance."""
-        if operation.scope is not Scope.PUBLIC:
-            await self.switch.check(operation.scope)
-            asked = await self._known(dialect, operation, asked)
+        if operation.scope is Scope.PUBLIC:
+            return await self._answered(operation, asked)
+        await self.switch.check(operation.scope)
+        asked = await self._known(dialect, operation, asked)
+        with self.admission.of(asked.who):
+            return await self._answered(operation, asked)
+
+    async def _answered(self, operation: Operation, asked: Asked) -> Said:
         question = operation.ask(asked)
         answer = await self.answer(question, asked)
         return operation.tell(asked, answer)

@@ -17,7 +17,11 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Unpacked(Protocol):
-    """A body that grows part by part."""
+    """A body that grows part by part; `size_bytes` is what it has grown to."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What is kept of it in memory."""
 
     def take(self, part: bytes) -> None:
         """Add what has arrived."""
@@ -41,6 +45,10 @@ class _Plain:
         self._parts: list[bytes] = []
         self.room = settings.BODY_BYTES_MAX
 
+    @property
+    def size_bytes(self) -> int:
+        return settings.BODY_BYTES_MAX - self.room
+
     def take(self, part: bytes) -> None:
         self.room -= len(part)
         if self.room < 0:
@@ -58,6 +66,10 @@ class _Gzip:
         self._packed = settings.BODY_BYTES_MAX
         self._plain = _Plain()
         self._stream = zlib.decompressobj(_GZIP)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._plain.size_bytes
 
     def take(self, part: bytes) -> None:
         self._packed -= len(part)

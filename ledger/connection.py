@@ -1,12 +1,14 @@
 """Connections to the ledger's database, each in the role it needs.
 
 Invariants: the API speaks as `jobledger_app`, which may add events and read, and nothing else; projections as `jobledger_projector`. Every
-connection has a statement and a lock timeout. Units: seconds."""
+connection has a statement and a lock timeout, and notices a dead network. Units: seconds, but for libpq's milliseconds."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -30,7 +32,28 @@ def conninfo(
         f" -c lock_timeout={int(settings.LOCK_TIMEOUT_S * 1000)} -c timezone=UTC -c search_path=ledger,pg_catalog"
     )
     return make_conninfo(
-        dsn, options=f"{asked} {options}".strip(), application_name=f"jobledger {role.value}"
+        lively(dsn),
+        options=f"{asked} {options}".strip(),
+        application_name=f"jobledger {role.value}",
+    )
+
+
+# libpq's word for each limit that finds out a dead network; unix sockets have none, and ignore them.
+LIVELINESS: Mapping[str, int] = MappingProxyType(
+    {
+        "keepalives_idle": settings.KEEPALIVE_IDLE_S,
+        "keepalives_interval": settings.KEEPALIVE_INTERVAL_S,
+        "keepalives_count": settings.KEEPALIVE_COUNT,
+        "tcp_user_timeout": settings.TCP_USER_TIMEOUT_S * 1000,
+    }
+)
+
+
+def lively(dsn: str) -> str:
+    """`dsn` with what tells a dead connection from a slow answer, where it does not say otherwise itself."""
+    given = conninfo_to_dict(dsn)
+    return make_conninfo(
+        dsn, **{name: value for name, value in LIVELINESS.items() if name not in given}
     )
 
 

@@ -32,11 +32,23 @@ PAGE_LIMIT_DEFAULT = 50  # jobs on a page when the caller names no number
 PAGE_LIMIT_MAX = 1_000  # jobs on a page: bounds the memory of one answer
 FEED_LIMIT_DEFAULT = 100  # events on a page of the feed
 FEED_LIMIT_MAX = 5_000  # events on a page of the feed
-CONNECTIONS_MAX = (
-    1_000  # HTTP connections of one server process: common limits on open files are 1,024
-)
-SHUTDOWN_S = 10.0  # how long a stopping server waits for the requests it is answering
 URL_LENGTH_MAX = 16_384  # bytes of path and query; longer ones are refused before they are parsed
+HEAD_BYTES_MAX = 65_536  # bytes of a request's head, counted while it arrives: four such addresses
+
+# --- how much at once --------------------------------------------------------------------------------------------------------------
+CONNECTIONS_MAX = 1_000  # HTTP connections that one process serves; on later ones each request is answered 503
+CONNECTIONS_HELD_MAX = 2_000  # connections that are open at all; later ones are closed unheard, before they use up the open files
+FILES_BESIDE_CONNECTIONS = 256  # open files that a process needs for itself: database connections, logs, modules
+REQUESTS_MAX = 512  # requests under way in one process: at a thousand answers a second the last of them waits half a second
+PROJECT_REQUESTS_MAX = 256  # of them, those of one project: half, so that a greedy tenant leaves room for the others
+KEY_REQUESTS_PER_S_MAX = 10_000  # requests of one key in a second: only what runs away meets it; set it lower where you hand out keys
+BODIES_BYTES_MAX = 64 * 1024 * 1024  # bytes of all bodies under way in one process, unpacked: bounds memory whatever is sent at once
+HEAD_S = 10.0  # how long the head of a request may take to arrive
+BODY_S = 30.0  # how long its body may take: the largest at 2.2 Mbit/s
+ANSWER_S = 30.0  # how long a client may leave an answer unread that is larger than the buffers
+KEEP_ALIVE_S = 20.0  # how long a connection may be idle: pollers that come each few seconds keep theirs
+LINE_LOOK_S = 1.0  # how often each connection is looked at for these times
+SHUTDOWN_S = 30.0  # how long a stopping server waits for the requests it is answering: as long as a question may take
 
 # --- the committer -----------------------------------------------------------------------------------------------------------------
 COMMIT_UNITS_MAX = 512  # writes in one commit: past that the commit is no cheaper per write
@@ -71,6 +83,10 @@ POOL_ACQUIRE_TIMEOUT_S = 2.0  # how long they wait
 CONNECT_TIMEOUT_S = (
     10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
 )
+KEEPALIVE_IDLE_S = 10  # a database connection over TCP that is silent for so long is asked whether it lives
+KEEPALIVE_INTERVAL_S = 5  # between two such questions
+KEEPALIVE_COUNT = 3  # questions without an answer after which it is dead: a lost network is noticed within 25 s
+TCP_USER_TIMEOUT_S = 10  # what we sent to the database and was not received for so long makes the connection dead
 EMBEDDED_START_S = 60.0  # a start may have to replay the log of a crash first
 EMBEDDED_STOP_S = 60.0  # a fast stop writes a checkpoint before it ends
 EMBEDDED_POLL_S = 0.01  # how often a start or stop looks at the server's status file
@@ -150,6 +166,25 @@ class Settings(BaseSettings):
     )
     pool_connections_max: int = Field(
         default=POOL_CONNECTIONS_MAX, ge=1, le=100, description="Read connections of one process."
+    )
+    connections_max: int = Field(
+        default=CONNECTIONS_MAX,
+        ge=1,
+        le=CONNECTIONS_HELD_MAX,
+        description="HTTP connections that one process serves.",
+    )
+    requests_max: int = Field(
+        default=REQUESTS_MAX, ge=1, description="Requests under way in one process."
+    )
+    project_requests_max: int = Field(
+        default=PROJECT_REQUESTS_MAX,
+        ge=1,
+        description="Requests of one project under way in one process.",
+    )
+    key_requests_per_s_max: int = Field(
+        default=KEY_REQUESTS_PER_S_MAX,
+        ge=1,
+        description="Requests of one key in a second, in one process.",
     )
     wait_s_max: float = Field(
         default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models."

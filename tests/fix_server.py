@@ -17,6 +17,7 @@ import uvicorn
 
 from api import keys
 from api.app import create_app
+from api.line import Line
 from api.operation import Scope
 from api.secret import SECRET_BYTES, Secret
 
@@ -98,7 +99,12 @@ class _Started(uvicorn.Server):
 def serve(dsn: str, secret: Secret) -> Iterator[LiveServer]:
     """Run the application until the generator is closed."""
     config = uvicorn.Config(
-        create_app(dsn, secret), host="127.0.0.1", port=0, log_level="warning", lifespan="on"
+        create_app(dsn, secret),
+        http=Line,
+        host="127.0.0.1",
+        port=0,
+        log_level="warning",
+        lifespan="on",
     )
     server = _Started(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="uvicorn")

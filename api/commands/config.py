@@ -26,12 +26,13 @@ _HEADING = re.compile(r"# -+ (.+?) -+")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A constant of ledger/settings.py, under its heading, with its unit and reason in words."""
+    """A constant of ledger/settings.py, under its heading, with its unit and reason in words. `variable` sets another, where one may."""
 
     topic: str
     name: str
     value: object
     reason: str
+    variable: str | None
 
 
 @command.callback()
@@ -43,7 +44,8 @@ def _config() -> None:
 def show(json: Json = False) -> None:
     """Show every setting and every limit, with its reason.
 
-    Settings are yours to change, by LEDGER_* variables; limits are part of this version.
+    Settings are yours to change, by LEDGER_* variables. Limits are part of this version, but for those that name their variable;
+    their value is the one in force.
     """
     chosen, fixed = chosen_settings(), limits()
     if json:
@@ -51,7 +53,10 @@ def show(json: Json = False) -> None:
         return
     columns = ("variable", "value", "default", "meaning")
     say_table(columns, ([row[column] for column in columns] for row in chosen))
-    say_table(("limit", "value", "reason"), ((one.name, one.value, one.reason) for one in fixed))
+    say_table(
+        ("limit", "value", "set by", "reason"),
+        ((one.name, one.value, one.variable or "", one.reason) for one in fixed),
+    )
 
 
 def chosen_settings() -> list[dict[str, Any]]:
@@ -71,6 +76,8 @@ def chosen_settings() -> list[dict[str, Any]]:
 
 def limits() -> list[Limit]:
     """Every constant of ledger/settings.py with the comment on its line."""
+    chosen = operator_settings()
+    prefix = str(chosen.model_config.get("env_prefix", ""))
     found: list[Limit] = []
     topic, name = "", None
     for token in tokenize.generate_tokens(io.StringIO(inspect.getsource(settings)).readline):
@@ -80,7 +87,9 @@ def limits() -> list[Limit]:
             topic = heading[1]
         elif token.type == tokenize.COMMENT and name is not None:
             reason = token.string.removeprefix("#").strip()
-            found.append(Limit(topic, name, getattr(settings, name), reason))
+            value = getattr(chosen, name.lower(), getattr(settings, name))
+            variable = f"{prefix}{name}" if name.lower() in type(chosen).model_fields else None
+            found.append(Limit(topic, name, value, reason, variable))
             name = None
     return found
 

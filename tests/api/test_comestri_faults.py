@@ -41,6 +41,9 @@ REFUSED: tuple[tuple[LedgerError, int], ...] = (
     (faults.Behind("The read models are behind."), 503),
     (errors.Unreachable("The database went away."), 503),
     (errors.KeyInFlight("It is still under way."), 503),
+    (faults.TooSlow("It did not come."), 503),
+    (faults.TooFast("Too often."), 503),
+    (faults.Crowded("Too much at once."), 503),
     (faults.Maintenance("Writes are switched off.", retry_after_s=90), 503),
 )
 

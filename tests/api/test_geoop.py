@@ -90,6 +90,9 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (errors.Busy("No.", retry_after_s=5), 503, "system", 5030),
     (faults.Behind("No."), 503, "system", 5030),
     (errors.Unreachable("No."), 503, "system", 5030),
+    (faults.TooSlow("It did not come."), 503, "system", 5033),
+    (faults.TooFast("Too often."), 503, "system", 5034),
+    (faults.Crowded("Too much at once."), 503, "system", 5034),
     (faults.Maintenance("No."), 503, "system", 5031),
     (errors.KeyInFlight("No."), 503, "system", 5032),
 )

@@ -41,6 +41,9 @@ REFUSED: tuple[tuple[LedgerError, int, str], ...] = (
     (errors.Busy("All connections are taken."), 503, "UnexpectedError"),
     (errors.Unreachable("The database went away."), 503, "UnexpectedError"),
     (faults.Behind("The read models are behind."), 503, "UnexpectedError"),
+    (faults.TooSlow("It did not come."), 503, "UnexpectedError"),
+    (faults.TooFast("Too often."), 503, "UnexpectedError"),
+    (faults.Crowded("Too much at once."), 503, "UnexpectedError"),
     (faults.Maintenance("The ledger is switched off."), 503, "UnexpectedError"),
 )
 

@@ -76,7 +76,7 @@ def test_a_refusal() -> None:
 @pytest.mark.parametrize("code", [*faults.STATUSES, "unheard_of"])
 def test_each_fault_keeps_its_code_and_says_whether_to_come_again(code: str) -> None:
     again = {
-        *("busy", "behind", "unreachable", "maintenance"),
+        *("busy", "behind", "unreachable", "maintenance", "too_slow", "too_fast", "crowded"),
         *("conflict", "identity_taken", "idempotency_key_in_flight"),
     }
     for changed in (False, None):

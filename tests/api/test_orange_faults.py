@@ -41,6 +41,9 @@ REFUSED: tuple[tuple[LedgerError, int, int], ...] = (
     (faults.Behind("The read models are behind."), 503, 5),
     (errors.Unreachable("The database went away."), 503, 5),
     (errors.KeyInFlight("It is still under way."), 503, 5),
+    (faults.TooSlow("It did not come."), 503, 5),
+    (faults.TooFast("Too often."), 503, 5),
+    (faults.Crowded("Too much at once."), 503, 5),
     (faults.Maintenance("The ledger is switched off.", retry_after_s=90), 503, 5),
 )
 

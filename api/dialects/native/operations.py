@@ -59,9 +59,12 @@ _READ_FAULTS: Final = (
     errors.Invalid,
     errors.Busy,
     faults.Maintenance,
+    faults.Crowded,
+    faults.TooFast,
 )
 _WRITE_FAULTS: Final = (
     *_READ_FAULTS,
+    faults.TooSlow,
     faults.BadSyntax,
     faults.TooLarge,
     errors.BatchRefused,

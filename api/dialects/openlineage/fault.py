@@ -17,7 +17,12 @@ from ledger.errors import Busy, LedgerError
 MEDIA_TYPE: Final = "application/json"
 
 # Another request with the same event is under way: the next try finds it recorded.
-_AGAIN: Final = frozenset({"idempotency_key_in_flight", "conflict", "identity_taken"})
+_AGAIN: Final = frozenset(
+    {
+        *("idempotency_key_in_flight", "conflict", "identity_taken"),
+        *("too_slow", "too_fast", "crowded"),
+    }
+)
 
 
 def fault(asked: Asked, error: LedgerError) -> Said:

@@ -1,0 +1,79 @@
+"""Admission: which requests a process takes on, so that more load than it can carry changes who is served and not whether.
+
+Invariants: what is refused here has had no effect; a place is given back whatever becomes of the request; one project never holds all places,
+so that a greedy one leaves room for a quiet one; operations that need no credential are always let in, since probes must see an overload.
+Units: requests, bytes. Errors: Busy (503), Crowded and TooFast (429)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.faults import Crowded
+from api.operation import Principal
+from api.rate import Rate
+from ledger import settings
+from ledger.errors import Busy
+from ledger.settings import Settings
+
+
+class UnderWay:
+    """One request that was let in. `hold` counts what it keeps in memory."""
+
+    __slots__ = ("_admission", "held_bytes")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.held_bytes = 0
+
+    def hold(self, held_bytes: int) -> None:
+        """Its body has grown to so many bytes. Raises Busy when all bodies together have no more room."""
+        self._admission.bodies_bytes += held_bytes - self.held_bytes
+        self.held_bytes = held_bytes
+        if self._admission.bodies_bytes > settings.BODIES_BYTES_MAX:
+            raise Busy("The ledger is reading as many bytes at once as it has room for.")
+
+
+class Admission:
+    """The places of one process. Its figures are for /metrics and for tests."""
+
+    def __init__(self, chosen: Settings) -> None:
+        self._requests_max = chosen.requests_max
+        self._project_requests_max = min(chosen.project_requests_max, chosen.requests_max)
+        self._rate = Rate(chosen.key_requests_per_s_max)
+        self.requests = 0
+        self.bodies_bytes = 0
+        self.projects: Counter[str] = Counter()
+
+    @contextmanager
+    def request(self, *, public: bool = False, crowded: bool = False) -> Iterator[UnderWay]:
+        """A place in the process. `crowded`: the connection itself came when there were too many. Raises Busy."""
+        if crowded and not public:
+            raise Busy("The ledger has as many connections as it takes.")
+        if self.requests >= self._requests_max and not public:
+            raise Busy("The ledger is answering as many requests at once as it takes on.")
+        self.requests += 1
+        under_way = UnderWay(self)
+        try:
+            yield under_way
+        finally:
+            self.requests -= 1
+            self.bodies_bytes -= under_way.held_bytes
+
+    @contextmanager
+    def of(self, principal: Principal) -> Iterator[None]:
+        """A place in the principal's project, within the rate of its key. Raises Crowded, TooFast."""
+        self._rate.take(principal.key_id)
+        project = principal.project
+        if self.projects[project] >= self._project_requests_max:
+            raise Crowded(
+                f"{self._project_requests_max} requests of this project are under way already."
+            )
+        self.projects[project] += 1
+        try:
+            yield
+        finally:
+            self.projects[project] -= 1
+            if not self.projects[project]:
+                del self.projects[project]

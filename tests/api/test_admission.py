@@ -1,0 +1,140 @@
+"""Limits over a real server: what is beyond them is refused with 429 or 503 and Retry-After in the caller's dialect, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import httpx2 as httpx
+import pytest
+
+from api.secret import SECRET_BYTES, Secret
+from ledger import settings
+from tests.fix_server import LiveServer, serve
+from tests.native import JOBS, create, problem
+from tests.writes import DEADLINE_S, appends_wait, held
+
+# Requests of dialects that carry a bearer key; what each answers with when it is told to come back.
+SPEAKERS = {
+    "native": ("GET", JOBS, "application/problem+json"),
+    "gogrid": ("GET", "/api/grid/job/list", "application/json"),
+    "comestri": ("GET", "/api/v2/jobs", "application/json"),
+    "orange": ("GET", "/projects/demo/jobs", "application/json"),
+    "geoop": ("GET", "/jobs", "application/json"),
+    "openlineage": ("POST", "/api/v1/lineage", "application/json"),
+}
+
+NarrowServer = Callable[[Mapping[str, int]], LiveServer]
+
+
+@pytest.fixture
+def narrow_server(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[NarrowServer]:
+    """A server whose operator has set these LEDGER_* variables."""
+    running: list[Iterator[LiveServer]] = []
+
+    def started(chosen: Mapping[str, int]) -> LiveServer:
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, str(value))
+        settings.settings.cache_clear()
+        running.append(serve(database, Secret(bytes(SECRET_BYTES))))
+        return next(running[0])
+
+    yield started
+    for server in running:
+        next(server, None)
+    settings.settings.cache_clear()
+
+
+@contextmanager
+def a_write_under_way(server: LiveServer, project: str = "demo") -> Iterator[None]:
+    """One request that has its place and cannot end before the block does."""
+    client = server.client_of(project)
+    holding, enough = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        async with held(server.dsn) as holder:
+            holding.set()
+            await asyncio.to_thread(enough.wait, DEADLINE_S)
+            await holder.rollback()
+
+    async def wait() -> None:
+        from psycopg import AsyncConnection
+
+        async with await AsyncConnection.connect(server.dsn) as looking:
+            await appends_wait(looking)
+
+    path = f"/v1/projects/{project}/jobs"
+    holder = threading.Thread(target=lambda: asyncio.run(hold()))
+    writer = threading.Thread(target=lambda: client.post(path, json={"type": "T"}))
+    holder.start()
+    assert holding.wait(DEADLINE_S)
+    writer.start()
+    asyncio.run(wait())
+    try:
+        yield
+    finally:
+        enough.set()
+        writer.join(DEADLINE_S)
+        holder.join(DEADLINE_S)
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_a_process_takes_on_only_so_much(narrow_server: NarrowServer, speaker: str) -> None:
+    server = narrow_server({"LEDGER_REQUESTS_MAX": 1})
+    method, path, media_type = SPEAKERS[speaker]
+    with a_write_under_way(server):
+        answer = server.client.request(method, path, content=b"{}" if method == "POST" else None)
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["content-type"].startswith(media_type)
+        assert server.client.get("/livez").status_code == 200
+        assert b'code="busy"' in server.client.get("/metrics").content
+    assert len(server.client.get(JOBS).json()["jobs"]) == 1
+
+
+def test_a_project_leaves_room_for_others(narrow_server: NarrowServer) -> None:
+    server = narrow_server({"LEDGER_PROJECT_REQUESTS_MAX": 1})
+    other = server.client_of("other")
+    with a_write_under_way(server):
+        answer = server.client.get(JOBS)
+        problem(answer, 429, "crowded")
+        assert answer.headers["retry-after"] == "1"
+        assert server.client.get("/api/v2/jobs").status_code == 503
+        assert other.get("/v1/projects/other/jobs").status_code == 200
+    create(server.client)
+
+
+def test_a_key_asks_only_so_often(narrow_server: NarrowServer) -> None:
+    server = narrow_server({"LEDGER_KEY_REQUESTS_PER_S_MAX": 3})
+    other = server.client_of("demo")
+    answers = [server.client.post(JOBS, json={"type": "T"}) for _ in range(20)]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused
+    for answer in refused:
+        problem(answer, 429, "too_fast")
+        assert answer.headers["retry-after"] == "1"
+    page = other.get(JOBS, params={"count": "exact"})
+    assert page.json()["total"] == len(answers) - len(refused), "another key of the project"
+
+
+def test_connections_beyond_the_limit_are_answered(narrow_server: NarrowServer) -> None:
+    server = narrow_server({"LEDGER_CONNECTIONS_MAX": 1})
+    create(server.client)  # its connection stays open
+    with httpx.Client(base_url=server.url, headers=server.client.headers) as late:
+        answer = late.get(JOBS)
+        problem(answer, 503, "busy")
+        assert "retry-after" in answer.headers
+        assert late.get("/livez").status_code == 200
+    assert server.client.get(JOBS).status_code == 200
+
+
+def test_bodies_together_have_a_limit(
+    shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "BODIES_BYTES_MAX", 1_000)
+    job = {"type": "T", "description": "x" * 2_000}
+    problem(shared_server.client.post(JOBS, json=job), 503, "busy")
+    monkeypatch.undo()
+    create(shared_server.client, description="x" * 2_000)

@@ -1,0 +1,110 @@
+"""Slow and shapeless clients: each is left after its time or its bytes, and costs nobody else anything."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ledger import settings
+from tests.fix_server import LiveServer
+from tests.native import create
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times so short that a test can wait for them."""
+    for name in ("HEAD_S", "BODY_S", "ANSWER_S"):
+        monkeypatch.setattr(settings, name, 0.2)
+    monkeypatch.setattr(settings, "LINE_LOOK_S", 0.05)
+
+
+@contextmanager
+def connected(server: LiveServer) -> Iterator[socket.socket]:
+    with socket.create_connection((server.host, server.port), timeout=DEADLINE_S) as line:
+        yield line
+
+
+def all_that_comes(line: socket.socket) -> bytes:
+    """Until the server closes the line; a reset ends it as well."""
+    found = b""
+    try:
+        while part := line.recv(65_536):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def go_on_sending(line: socket.socket) -> None:
+    """Without reading, as long as the other side takes it."""
+    while line.send(b"\r"):
+        time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("begun", [b"", b"\r\n", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nx: y"])
+def test_a_head_that_does_not_come_is_not_waited_for(
+    shared_server: LiveServer, begun: bytes
+) -> None:
+    with connected(shared_server) as line:
+        line.sendall(begun)
+        assert all_that_comes(line) == b""
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nor_is_one_that_comes_after_an_answer(shared_server: LiveServer) -> None:
+    with connected(shared_server) as line:
+        line.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        line.sendall(b"GET /livez HTTP/1.1\r\n")
+        assert all_that_comes(line).count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_body_that_does_not_come_is_told_so(shared_server: LiveServer) -> None:
+    key = shared_server.client.headers["authorization"].encode()
+    with connected(shared_server) as line:
+        line.sendall(
+            b"POST /v1/projects/demo/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
+            b"authorization: " + key + b"\r\n\r\n{"
+        )
+        answer = all_that_comes(line)
+    assert answer.startswith(b"HTTP/1.1 408"), answer
+    assert b'"code":"too_slow"' in answer
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_answer_that_is_not_read_is_thrown_away(shared_server: LiveServer) -> None:
+    with connected(shared_server) as line:
+        asked = 400  # answers of a hundred KiB each: more than the kernel's buffers take
+        line.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * asked)
+        with pytest.raises(ConnectionError):
+            go_on_sending(line)
+
+
+def test_a_head_without_end_is_refused(shared_server: LiveServer) -> None:
+    with connected(shared_server) as line:
+        try:
+            line.sendall(b"GET /livez HTTP/1.1\r\n")
+            for _ in range(50):
+                line.sendall(b"x: " + b"y" * 4_000 + b"\r\n")
+        except ConnectionError:
+            pass
+        assert all_that_comes(line)[:12] in (b"HTTP/1.1 431", b"")
+    create(shared_server.client)
+
+
+def test_a_body_far_beyond_the_limit_is_not_heard_to_its_end(
+    shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "BODY_BYTES_MAX", 100_000)
+    head = b"POST /v1/projects/demo/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n"
+    with connected(shared_server) as line:
+        line.sendall(head)
+        with pytest.raises(ConnectionError):
+            line.sendall(b"x" * 100_000_000)
