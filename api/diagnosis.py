@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from api import secret
+from api import secret, walls
 from api.place import Place, pending
 from ledger import migrate, sql
 from ledger.connection import Role
@@ -175,7 +175,15 @@ def _roles(patient: Patient) -> Verdict:
                 f"This login may not act as {role.value}.",
                 f"GRANT {role.value} TO the login of the ledger.",
             )
-    return True, "The API's role may append and read, and nothing else.", ""
+    return True, "No role of ours may do more than its part: read, append, fold, or keep keys.", ""
+
+
+def _walls(patient: Patient) -> Verdict:
+    return walls.standing(patient.connection)
+
+
+def _login(patient: Patient) -> Verdict:
+    return walls.login(patient.connection, patient.place.dsn)
 
 
 def _guards(patient: Patient) -> Verdict:
@@ -220,6 +228,8 @@ CHECKS: tuple[tuple[str, Callable[[Patient], Verdict]], ...] = (
     ("durability", _durability),
     ("migrations", _migrations),
     ("roles", _roles),
+    ("login", _login),
+    ("walls", _walls),
     ("guards", _guards),
     ("log", _log),
     ("secret", _secret),

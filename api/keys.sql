@@ -19,7 +19,7 @@ RETURNING key_id, project, name, scopes, key_hash, sealed_secret, created_at, ex
 -- name: find
 -- One key by its id: what every authentication that is not cached asks.
 SELECT key_id, project, name, scopes, key_hash, sealed_secret, created_at, expires_at, revoked_at
-FROM access.keys WHERE key_id = %(key_id)s
+FROM access.key(%(key_id)s)
 
 -- name: any_issued
 -- Whether any key was ever issued: then a missing secret is a loss and not a beginning.

@@ -127,7 +127,7 @@ class Place:
         if self.where.secret_file is not None or path.exists():
             return secret.read(path)
         # A new secret beside old keys would quietly shut everybody out.
-        with self.owner() as connection:
+        with self.keeper() as connection:
             row = connection.execute(keys.SQL["any_issued"]).fetchone()
         if row == (True,):
             raise Misconfigured(
@@ -138,10 +138,16 @@ class Place:
 
     @contextmanager
     def owner(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """A connection as the database's owner: for keys, migrations and looking after."""
+        """A connection as the database's owner: for migrations and looking after."""
         with psycopg.connect(
             self.dsn, autocommit=True, application_name="jobledger command"
         ) as connection:
+            yield connection
+
+    @contextmanager
+    def keeper(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection that may look after keys, and do nothing else."""
+        with psycopg.connect(conninfo(self.dsn, Role.KEEPER), autocommit=True) as connection:
             yield connection
 
     def revive(self) -> bool:
@@ -154,11 +160,11 @@ class Place:
         return True
 
     def asked(self, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-        """The answer to a question, asked as the API would: in a role that may only read and append."""
+        """The answer to a question, asked in a role that may only read."""
 
         async def ask() -> Answer:
             async with await AsyncConnection.connect(
-                conninfo(self.dsn, Role.APP), autocommit=True
+                conninfo(self.dsn, Role.AUDITOR), autocommit=True
             ) as connection:
                 return await question(connection)
 

@@ -65,7 +65,7 @@ class Teller:
         self.measures = Measures()
         self.admission = Admission(chosen)
         self.pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
-            conninfo(dsn, Role.APP),
+            conninfo(dsn, Role.READER),
             kwargs={"autocommit": True},
             min_size=2,
             max_size=chosen.pool_connections_max,

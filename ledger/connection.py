@@ -1,25 +1,24 @@
 """Connections to the ledger's database, each in the role it needs.
 
-Invariants: the API speaks as `jobledger_app`, which may add events and read, and nothing else; projections as `jobledger_projector`. Every
-connection has a statement and a lock timeout, and notices a dead network. Units: seconds, but for libpq's milliseconds."""
+Invariants: no connection that answers for others speaks as the database's owner; where the roles may log in, a session is nothing but its role,
+and else it starts in it. Every connection has a statement and a lock timeout, and notices a dead network. Units: seconds,
+but for libpq's milliseconds."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger import settings
+from ledger.roles import Role
 
+__all__ = ["LOGINS", "Role", "conninfo", "restore_loggers"]
 
-class Role(StrEnum):
-    """The database roles that migrations make."""
-
-    APP = "jobledger_app"
-    PROJECTOR = "jobledger_projector"
+# Among the options of a connection string: the ledger's roles may log in here themselves. SET ROLE NONE then gives nothing back.
+LOGINS = "-c ledger.logins=on"
 
 
 def conninfo(
@@ -31,10 +30,12 @@ def conninfo(
         f"-c role={role.value} -c statement_timeout={int(statement_timeout_s * 1000)}"
         f" -c lock_timeout={int(settings.LOCK_TIMEOUT_S * 1000)} -c timezone=UTC -c search_path=ledger,pg_catalog"
     )
+    login = {"user": role.value} if LOGINS in asked else {}
     return make_conninfo(
         lively(dsn),
         options=f"{asked} {options}".strip(),
         application_name=f"jobledger {role.value}",
+        **login,
     )
 
 

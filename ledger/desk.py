@@ -131,7 +131,8 @@ async def replay(
         raise KeyReused("This Idempotency-Key was used for another request.")
     jobs = []
     for job_id, version in outcome["jobs"]:
-        job = fold(await store.stream_to(connection, UUID(job_id), version))
+        sight = (key.project,)
+        job = fold(await store.stream_to(connection, UUID(job_id), version, sight=sight))
         assert job is not None
         jobs.append(job)
     return Committed(tuple(jobs), max(job.position for job in jobs), replayed=True)

@@ -33,6 +33,7 @@ from ledger.cluster import (
     make,
     server_environment,
 )
+from ledger.connection import LOGINS
 from ledger.errors import LedgerError
 from ledger.postmaster import Postmaster
 from ledger.settings import (
@@ -72,7 +73,9 @@ class Server:
     def dsn(self, dbname: str = DATABASE) -> str:
         """The connection string of one of its databases, for psycopg, psql and any other libpq program."""
         host = quote(str(self.socket), safe="")
-        return f"postgresql://{SUPERUSER}@/{quote(dbname, safe='')}?host={host}&port={PORT}"
+        # Whoever may open the socket may log in as any of our roles: none needs the superuser's session.
+        options = quote(LOGINS, safe="")
+        return f"postgresql://{SUPERUSER}@/{quote(dbname, safe='')}?host={host}&port={PORT}&options={options}"
 
     def is_running(self) -> bool:
         """Whether this very server still runs, rather than a later one on the same folder."""

@@ -14,7 +14,7 @@ from typing import LiteralString
 
 import psycopg
 
-from ledger import settings
+from ledger import roles, settings
 from ledger.errors import Misconfigured
 
 FOLDER = Path(__file__).with_name("migrations")
@@ -50,7 +50,11 @@ def migrate(dsn: str) -> tuple[str, ...]:
     refuse_library_functions()
     with psycopg.connect(dsn, autocommit=True) as connection:
         check_server(connection)
+        if is_current(connection):
+            # Without the owner's rights, which a server that is not an owner does not have.
+            return ()
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        roles.ensure(connection)
         connection.execute("CREATE SCHEMA IF NOT EXISTS ledger")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS ledger.migrations (number int PRIMARY KEY, name text NOT NULL,"
@@ -65,6 +69,12 @@ def migrate(dsn: str) -> tuple[str, ...]:
                     (migration.number, migration.name, migration.checksum),
                 )
         return tuple(migration.name for migration in missing)
+
+
+def is_current(connection: psycopg.Connection) -> bool:
+    """Whether nothing is missing. Raises Misconfigured as `pending` does."""
+    row = connection.execute("SELECT to_regclass('ledger.migrations') IS NULL").fetchone()
+    return row != (True,) and not pending(connection)
 
 
 def pending(connection: psycopg.Connection) -> tuple[Migration, ...]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ledger import store
 from ledger.job import Job, fold
+from ledger.sight import rows
 
 
 class Name(NamedTuple):
@@ -42,7 +43,8 @@ async def named(
     ids = await _ids(connection, project, tuple(dict.fromkeys(names)))
     if not ids:
         return {}
-    streams = await store.streams(connection, dict.fromkeys(ids.values(), 0))
+    after = dict.fromkeys(ids.values(), 0)
+    streams = await store.streams(connection, after, sight=(project,))
     jobs = {job_id: fold(recorded) for job_id, recorded in streams.items()}
     return {
         name: job
@@ -62,8 +64,9 @@ async def _ids(
             [one.kind for one in asked],
             [one.value for one in asked],
         )
-        cursor = await connection.execute(store.SQL["holders"], columns)
-        for kind, value, job_id in await cursor.fetchall():
+        for kind, value, job_id in await rows(
+            connection, (project,), store.SQL["holders"], columns
+        ):
             found[Name(kind, value)] = job_id
     return found
 

@@ -18,6 +18,7 @@ from ledger import events, sql
 from ledger.codec import Row, decode, encode
 from ledger.commands import Key
 from ledger.events import Envelope, Event, Recorded
+from ledger.sight import Sight, rows
 
 SQL = sql.load(__file__)
 
@@ -155,22 +156,25 @@ async def append(connection: Connection, units: Sequence[Unit]) -> list[Result]:
     return results(units, *row)
 
 
-async def streams(connection: Connection, after: dict[UUID, int]) -> dict[UUID, list[Recorded]]:
+async def streams(
+    connection: Connection, after: dict[UUID, int], *, sight: Sight = None
+) -> dict[UUID, list[Recorded]]:
     """The events of each job behind the version given, in version order. Jobs without any are absent."""
     found: dict[UUID, list[Recorded]] = {}
     # Never prepared: a plan that is kept from when the log was short would read all of it for ever.
     parameters = (list(after), list(after.values()))
-    cursor = await connection.execute(SQL["streams"], parameters, prepare=False)
-    for row in await cursor.fetchall():
+    for row in await rows(connection, sight, SQL["streams"], parameters, prepare=False):
         recorded = decode(Row(*row))
         found.setdefault(recorded.job_id, []).append(recorded)
     return found
 
 
-async def stream_to(connection: Connection, job_id: UUID, version: int) -> list[Recorded]:
+async def stream_to(
+    connection: Connection, job_id: UUID, version: int, *, sight: Sight = None
+) -> list[Recorded]:
     """The events of one job up to `version`."""
-    cursor = await connection.execute(SQL["stream_to"], (job_id, version))
-    return [decode(Row(*row)) for row in await cursor.fetchall()]
+    found = await rows(connection, sight, SQL["stream_to"], (job_id, version))
+    return [decode(Row(*row)) for row in found]
 
 
 async def read_after(
@@ -178,12 +182,11 @@ async def read_after(
 ) -> list[Recorded]:
     """At most `limit` events behind `position`, in order; of one project or of all."""
     if project is None:
-        cursor = await connection.execute(SQL["read_after"], (position, limit), prepare=True)
+        found = await rows(connection, None, SQL["read_after"], (position, limit), prepare=True)
     else:
-        cursor = await connection.execute(
-            SQL["read_project_after"], (project, position, limit), prepare=True
-        )
-    return [decode(Row(*row)) for row in await cursor.fetchall()]
+        values = (project, position, limit)
+        found = await rows(connection, (project,), SQL["read_project_after"], values, prepare=True)
+    return [decode(Row(*row)) for row in found]
 
 
 async def events_there(
@@ -210,8 +213,8 @@ async def holders(connection: Connection, unit: Unit) -> dict[tuple[str, str], U
 
 async def key_outcome(connection: Connection, key: Key) -> tuple[bytes, dict[str, Any]] | None:
     """The request hash and the outcome kept under a key, or None."""
-    row = await (await connection.execute(SQL["key"], (key.project, key.key))).fetchone()
-    return None if row is None else (bytes(row[0]), row[1])
+    found = await rows(connection, (key.project,), SQL["key"], (key.project, key.key))
+    return (bytes(found[0][0]), found[0][1]) if found else None
 
 
 async def head(connection: Connection) -> Position:

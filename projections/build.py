@@ -54,6 +54,7 @@ class Build:
         with connection.transaction():
             self.drop(connection)
             connection.execute(self.projection.statement("create", self.table))
+            connection.execute(SQL["wall"], {"table": f"{SCHEMA}.{self.table}"})
             if not bare:
                 self.index(connection)
             self.positions.move(connection, self.table, 0)

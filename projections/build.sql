@@ -44,9 +44,14 @@ LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE
 -- Take the view away, in the transaction that makes it anew.
 DROP VIEW IF EXISTS {view}
 
+-- name: wall
+-- Let readers see only rows of the projects that they ask for, if the table has rows of projects.
+SELECT ledger.wall(%(table)s::regclass)
+WHERE EXISTS (SELECT FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attname = 'project' AND NOT attisdropped)
+
 -- name: show
--- Point the view at a table.
-CREATE VIEW {view} AS TABLE {table}
+-- Point the view at a table. Who asks it is held to his own rights, not to those of its owner.
+CREATE VIEW {view} WITH (security_invoker = true) AS TABLE {table}
 
 -- name: live
 -- Remember which table the view shows.

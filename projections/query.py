@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from ledger import settings, sql, store
+from ledger import settings, sight, sql, store
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
 from ledger.job import Job, fold
@@ -28,9 +28,9 @@ _POSITION, _STATES_POSITION, _TOTAL = -3, -2, -1
 async def find(connection: Connection, query: Query) -> Page:
     """One page of the jobs that a question is about."""
     text, values = statement.page(query)
-    rows = await _rows(connection, text, values)
+    rows = await _rows(connection, query.project, text, values)
     found = [one for one in rows if one[0] is not None]
-    jobs = await _jobs(connection, found[: query.limit])
+    jobs = await _jobs(connection, query.project, found[: query.limit])
     after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
     return Page(jobs, after, rows[0][_TOTAL], rows[0][_POSITION])
 
@@ -39,14 +39,14 @@ async def named(connection: Connection, asked: Named) -> tuple[Job, ...]:
     """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
     column, names = _names(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    rows = await _rows(connection, statement.called(column), values)
+    rows = await _rows(connection, asked.project, statement.called(column), values)
     found = [one for one in rows if one[0] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    return await _jobs(connection, found)
+    return await _jobs(connection, asked.project, found)
 
 
 def _names(asked: Named) -> tuple[statement.Name, list[Any]]:
@@ -66,7 +66,7 @@ def _storable(text: str) -> bool:
 
 async def tally(connection: Connection, asked: Tally) -> Counts:
     """The counters of a project."""
-    rows = await _rows(connection, statement.tally(), {"project": asked.project})
+    rows = await _rows(connection, asked.project, statement.tally(), {"project": asked.project})
     counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
     return Counts(counts, rows[0][0])
 
@@ -84,24 +84,26 @@ async def feed(connection: Connection, asked: Feed) -> Events:
             "after": asked.after,
             "limit": asked.limit,
         }
-        cursor = await connection.execute(SQL["events_of_job"], values, prepare=True)
-        recorded = [decode(Row(*one)) for one in await cursor.fetchall()]
+        found = await sight.rows(
+            connection, (asked.project,), SQL["events_of_job"], values, prepare=True
+        )
+        recorded = [decode(Row(*one)) for one in found]
     return Events(tuple(recorded), recorded[-1].position if recorded else asked.after)
 
 
 async def _rows(
-    connection: Connection, text: bytes, values: statement.Parameters
+    connection: Connection, project: str, text: bytes, values: statement.Parameters
 ) -> list[tuple[Any, ...]]:
-    # Binary results: times and ids need no parsing.
-    async with connection.cursor(binary=True) as cursor:
-        try:
-            await cursor.execute(text, values, prepare=True)
-        except psycopg.errors.UndefinedTable as error:
-            raise Busy("The read models are being made for the first time.") from error
-        return await cursor.fetchall()
+    try:
+        # Binary results: times and ids need no parsing.
+        return await sight.rows(connection, (project,), text, values, prepare=True, binary=True)
+    except psycopg.errors.UndefinedTable as error:
+        raise Busy("The read models are being made for the first time.") from error
 
 
-async def _jobs(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[Job, ...]:
+async def _jobs(
+    connection: Connection, project: str, rows: Sequence[tuple[Any, ...]]
+) -> tuple[Job, ...]:
     """Rows as jobs. A job that changed behind the position of its history's read model is folded from the log instead."""
     jobs = [row.job(one) for one in rows]
     late = {
@@ -110,14 +112,14 @@ async def _jobs(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tupl
         if job.position > one[_STATES_POSITION]
     }
     if late:
-        folded = await _folded(connection, late)
+        folded = await _folded(connection, project, late)
         jobs = [folded.get(job.id, job) for job in jobs]
     return tuple(jobs)
 
 
-async def _folded(connection: Connection, versions: dict[Any, int]) -> dict[Any, Job]:
+async def _folded(connection: Connection, project: str, versions: dict[Any, int]) -> dict[Any, Job]:
     """Jobs as they were at these versions. The log does not change, so it does not matter that it is read a moment later."""
-    streams = await store.streams(connection, dict.fromkeys(versions, 0))
+    streams = await store.streams(connection, dict.fromkeys(versions, 0), sight=(project,))
     folded = {}
     for job_id, recorded in streams.items():
         job = fold([one for one in recorded if one.version <= versions[job_id]])

@@ -83,7 +83,7 @@ def key_owner(database: str) -> Iterator[Owner]:
 async def opened(database: str, owner: Owner) -> AsyncIterator[Door]:
     clock = Clock()
     pool: Pool = AsyncConnectionPool(
-        conninfo(database, Role.APP),
+        conninfo(database, Role.READER),
         min_size=1,
         max_size=2,
         open=False,

@@ -96,7 +96,7 @@ def asker(
 
 
 async def connected(dsn: str) -> Connection:
-    return await AsyncConnection.connect(conninfo(dsn, Role.APP), autocommit=True)
+    return await AsyncConnection.connect(conninfo(dsn, Role.READER), autocommit=True)
 
 
 def values_of(asker: Asker, name: str) -> st.SearchStrategy[Value]:

@@ -72,7 +72,7 @@ def create(
     api_key and the shared secret of GoGrid's clients, who may only read, and `bearer` is the same credential as a Bearer key.
     """  # noqa: D301 - Typer must see the backspace itself
     scopes = [_scope(word) for word in scope]
-    with opened(Where.said(data, database_url), make=True) as place, place.owner() as connection:
+    with opened(Where.said(data, database_url), make=True) as place, place.keeper() as connection:
         issued = keys.create(
             connection,
             place.secret(),
@@ -111,7 +111,7 @@ def list_keys(
     json: Json = False,
 ) -> None:
     """List keys, without their secrets: by project, then by age."""
-    with opened(Where.said(data, database_url)) as place, place.owner() as connection:
+    with opened(Where.said(data, database_url)) as place, place.keeper() as connection:
         rows = [_shown(stored) for stored in keys.listed(connection, project=project)]
     if json:
         say_json({"keys": rows})
@@ -137,7 +137,7 @@ def revoke(
     json: Json = False,
 ) -> None:
     """End a key: running servers refuse it within 5 seconds. A second time changes nothing."""
-    with opened(Where.said(data, database_url)) as place, place.owner() as connection:
+    with opened(Where.said(data, database_url)) as place, place.keeper() as connection:
         stored = keys.revoke(connection, key_id)
     if json:
         say_json(_shown(stored))

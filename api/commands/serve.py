@@ -12,10 +12,11 @@ import structlog
 import typer
 
 from api import log as logging
+from api import walls
 from api.app import create_app
 from api.commands.options import Data, DatabaseUrl, command_group
 from api.ending import Ending
-from api.place import Where, opened, operator_settings
+from api.place import Place, Where, opened, operator_settings
 from api.projector import projecting
 from api.serving import listen, url_of, watched
 from api.serving import serve as answer_requests
@@ -55,9 +56,20 @@ def serve(
         with ending.patient():
             with opened(where, make=True, prepare=True, ending=ending) as place, watched(place):
                 log.info("database in use", database=str(place))
+                _tell_of_login(place)
                 url = url_of(listening)
                 app = create_app(place.dsn, place.secret(), run_projections=False)
                 with projecting(place.dsn) if projections else nullcontext():
                     answer_requests(app, listening, ending, lambda: typer.echo(f"ready {url}"))
             ending.asked = None
         log.info("stopped")
+
+
+def _tell_of_login(place: Place) -> None:
+    """Say whether a session could become more than its role."""
+    with place.owner() as connection:
+        good, says, do = walls.login(connection, place.dsn)
+    if good:
+        log.info("login", found=says)
+    else:
+        log.warning("login", found=says, hint=do)

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from api import keys
@@ -54,6 +55,9 @@ FAULTS: tuple[tuple[str, Callable[[Place, Owner], object], str], ...] = (
     ("migrations", _sql(f"DELETE FROM ledger.migrations WHERE number = {LAST}"), f"{LAST:04}_"),
     ("migrations", _sql("UPDATE ledger.migrations SET checksum = 'x' WHERE number = 2"), "another form"),
     ("roles", _sql("GRANT UPDATE ON ledger.stored_events TO jobledger_app"), "more than append"),
+    ("walls", _sql("ALTER TABLE ledger.identities NO FORCE ROW LEVEL SECURITY"), "ledger.identities"),
+    ("walls", _sql("ALTER TABLE ledger.stored_events DISABLE ROW LEVEL SECURITY"), "ledger.wall"),
+    ("walls", _sql("ALTER VIEW ledger.events RESET (security_invoker)"), "ledger.events"),
     ("guards", _sql("DROP TRIGGER append_only ON ledger.identities"), "identities"),
     ("guards", _sql("ALTER TABLE ledger.stored_events DISABLE TRIGGER ALL"), "stored_events"),
     ("log", _sql("UPDATE ledger.head SET position = 7"), "7 were counted"),
@@ -82,6 +86,17 @@ class _Named:
 
     def execute(self, statement: bytes) -> object:
         return self._owner.execute(statement.replace(b"{database}", self._database.encode()))
+
+
+def test_a_login_that_could_become_the_owner(database: str, tmp_path: Path) -> None:
+    """What a server of somebody else's gives one: it works, and is told of."""
+    given = conninfo_to_dict(database)
+    one_login = make_conninfo("", **{**given, "options": ""})
+    with opened(Where(tmp_path, SecretStr(one_login), None)) as place:
+        found = wrong(place)
+    assert set(found) == {"login"}
+    assert "is a superuser and passes row-level security" in found["login"].says
+    assert "README" in found["login"].do
 
 
 def test_a_variable_that_would_lose_events(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -118,7 +118,8 @@ def test_poison_stops_one_projection_alone_and_it_resumes_there(
         eventually(lambda: level(database))
         before = create_one(database)
         # Nothing of ours writes such a body: progress is a number to `jobs`, and nothing to the others.
-        owner.execute(
+        _write_past_the_guards(
+            owner,
             "WITH h AS (UPDATE ledger.head SET position = position + 1 RETURNING position)"
             " INSERT INTO ledger.stored_events (notification_id, originator_id, originator_version, topic, state, project, recorded_at)"
             " SELECT h.position, e.originator_id, 2, 'job.progressed', %s, 'a', now() FROM h, ledger.stored_events e"
@@ -143,10 +144,11 @@ def test_poison_stops_one_projection_alone_and_it_resumes_there(
 
 def test_one_that_stops_in_its_first_build_says_so(database: str, owner: Connection[Any]) -> None:
     create_one(database)
-    owner.execute(
+    _write_past_the_guards(
+        owner,
         "WITH h AS (UPDATE ledger.head SET position = position + 1 RETURNING position)"
         " INSERT INTO ledger.stored_events (notification_id, originator_id, originator_version, topic, state, project, recorded_at)"
-        " SELECT h.position, e.originator_id, 2, 'job.vanished', '{}', 'a', now() FROM h, ledger.stored_events e"
+        " SELECT h.position, e.originator_id, 2, 'job.vanished', '{}', 'a', now() FROM h, ledger.stored_events e",
     )
     with running(database):
         eventually(lambda: all(one.error for one in reached(database).values()))
@@ -154,13 +156,20 @@ def test_one_that_stops_in_its_first_build_says_so(database: str, owner: Connect
 
 
 def _mend(owner: Connection[Any], position: int) -> None:
+    _write_past_the_guards(
+        owner,
+        "UPDATE ledger.stored_events SET state = %s WHERE notification_id = %s",
+        (b'{"actor":"ann","event":{"progress":0.5}}', position),
+    )
+
+
+def _write_past_the_guards(
+    owner: Connection[Any], statement: LiteralString, values: tuple[object, ...] = ()
+) -> None:
     """What only a superuser who turns the guards off can do."""
     with owner.transaction():
         owner.execute("SET LOCAL session_replication_role = replica")
-        owner.execute(
-            "UPDATE ledger.stored_events SET state = %s WHERE notification_id = %s",
-            (b'{"actor":"ann","event":{"progress":0.5}}', position),
-        )
+        owner.execute(statement, values)
 
 
 def test_a_new_version_is_built_beside_the_old_one_and_swapped_in(

@@ -63,7 +63,7 @@ ASKED = [(name, word) for name, words in VALUES.items() for word in words]
 def planner(
     postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
 ) -> Iterator[Connection[Any]]:
-    """A connection of the API's role to a database whose read models are filled, but not from a log."""
+    """A connection of the reader's role to a database whose read models are filled, but not from a log."""
     name = sql.Identifier("plans")
     template = sql.Identifier(template_database)
     postgres_admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template))
@@ -78,7 +78,9 @@ def planner(
     with psycopg.connect(dsn, autocommit=True) as connection:
         # Index-only scans need to know which pages everybody sees.
         connection.execute("VACUUM ANALYZE projections.jobs_v1")
-    with psycopg.connect(conninfo(dsn, Role.APP), autocommit=True) as connection:
+    with psycopg.connect(conninfo(dsn, Role.READER), autocommit=True) as connection:
+        # As the API's questions are planned: behind the wall between tenants.
+        connection.execute("SELECT set_config('ledger.projects', '{big,small}', false)")
         yield connection
     postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 

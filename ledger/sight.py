@@ -1,0 +1,47 @@
+"""Sight: the rows that one statement may see, by row-level security.
+
+Invariants: a reader's statement sees the projects it was given and no others, whatever it asks; the setting ends with the statement, so a
+pooled connection remembers nothing; setting and statement travel together, in one round trip. Errors: psycopg's own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final, LiteralString, TypeAlias
+
+from psycopg import AsyncConnection
+from psycopg.abc import Params
+
+from ledger import settings
+
+# The projects whose rows may be seen. None: those that the connection's role sees by itself, which are none for the reader.
+Sight: TypeAlias = tuple[str, ...] | None
+
+_SEE: Final = "SELECT set_config('ledger.projects', %s, true)"
+
+
+async def rows(
+    connection: AsyncConnection[tuple[Any, ...]],
+    sight: Sight,
+    text: LiteralString | bytes,
+    values: Params | None = None,
+    *,
+    prepare: bool | None = None,
+    binary: bool = False,
+) -> list[tuple[Any, ...]]:
+    """The rows that a statement answers with. The connection is in autocommit mode."""
+    async with connection.cursor(binary=binary) as cursor:
+        if sight is None:
+            await cursor.execute(text, values, prepare=prepare)
+        else:
+            # A pipeline without BEGIN is one transaction, which its end commits: that is how long the setting lives.
+            async with connection.pipeline():
+                await connection.execute(_SEE, (_array(sight),), prepare=True)
+                await cursor.execute(text, values, prepare=prepare)
+        return await cursor.fetchall()
+
+
+@lru_cache(maxsize=settings.SIGHTS_KEPT_MAX)
+def _array(projects: tuple[str, ...]) -> str:
+    """The projects as the text of a PostgreSQL array."""
+    quoted = (project.replace("\\", "\\\\").replace('"', '\\"') for project in projects)
+    return "{" + ",".join(f'"{project}"' for project in quoted) + "}"
