@@ -9,13 +9,12 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
@@ -57,17 +56,14 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
         began = time.perf_counter()
         asked = _asked(scope)
         dialect = dialect_of(asked.path)
-        asked = replace(asked, method=dialect.method(asked))
+        asked.method = dialect.method(asked)
         operation = self._operation(asked)
         try:
-            with about_request(asked.request_id):
-                said = await self._answer(dialect, operation, asked, scope, receive)
+            about_request(asked.request_id)
+            said = await self._answer(dialect, operation, asked, scope, receive)
         except ClientGone:
             return
         await send(_start(said, asked))
@@ -94,7 +90,7 @@ class Endpoint:
         crowded = CROWDED in scope.get("state", ())
         try:
             with self._admission.request(public=public, crowded=crowded) as under_way:
-                asked = await _read(asked, scope, receive, under_way)
+                await _read(asked, scope, receive, under_way)
                 if operation is None:
                     raise self._nowhere(asked)
                 return await self._perform(dialect, operation, asked)
@@ -153,6 +149,8 @@ def _asked(scope: Scope) -> Asked:
 
 def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
     raw = scope["query_string"]
+    if not raw and len(scope["path"]) <= settings.URL_LENGTH_MAX:
+        return ()
     if len(raw) + len(scope["path"]) > settings.URL_LENGTH_MAX:
         raise TooLarge(f"The address is longer than {settings.URL_LENGTH_MAX} characters.")
     try:
@@ -167,18 +165,18 @@ def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-async def _read(asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay) -> Asked:
-    """The request with its body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
+async def _read(asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay) -> None:
+    """Fill in the body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
     if not asked.query and scope["query_string"]:
         _query(scope)
     if asked.method in ("GET", "HEAD"):
-        return asked
+        return
     declared = asked.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > settings.BODY_BYTES_MAX:
         raise too_large()
     try:
         async with asyncio.timeout(settings.BODY_S):
-            return replace(asked, body=await _body(asked, receive, under_way))
+            asked.body = await _body(asked, receive, under_way)
     except TimeoutError as error:
         raise TooSlow(f"The body was not here after {settings.BODY_S:g} s.") from error
 

@@ -1,7 +1,8 @@
 """The program's own log, which is not the ledger: one JSON object a line, or coloured lines on a terminal.
 
 Invariants: it goes to stderr; structlog's and the standard library's lines look alike; a line stays one line whatever was logged; nothing that
-opens a door is ever in it, neither a key nor a password. What `about_request(...)` binds is on every line until it ends. Units: times in UTC."""
+opens a door is ever in it, neither a key nor a password. What `about_request(...)` binds is on every line of the task that called it.
+Units: times in UTC."""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
 import structlog
@@ -90,9 +90,9 @@ def configure(level: str = "info", *, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(max(quiet, root.level))
 
 
-def about_request(request_id: str, **more: object) -> AbstractContextManager[Any]:
-    """Put the request's id on every line logged within."""
-    return structlog.contextvars.bound_contextvars(request_id=request_id, **more)
+def about_request(request_id: str) -> None:
+    """Put the request's id on every line that this task logs from now on: each request is a task of its own."""
+    structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def _rendering(*, tty: bool) -> tuple[Processor, ...]:

@@ -19,6 +19,7 @@ class Measures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "jobledger_requests",
             "Requests answered.",
@@ -70,9 +71,15 @@ class Measures:
         self, dialect: Dialect, operation: Operation | None, status: int, seconds: float
     ) -> None:
         """Count one answer."""
-        name = operation.id if operation else "none"
-        self._requests.labels(dialect.name, name, str(status)).inc()
-        self._seconds.labels(dialect.name, name).observe(seconds)
+        known = (dialect.name, operation.id if operation else "none", status)
+        counted = self._answered.get(known)
+        if counted is None:
+            # As many as there are operations and statuses: nothing of a client is in them.
+            requests = self._requests.labels(dialect.name, known[1], str(status))
+            counted = (requests, self._seconds.labels(dialect.name, known[1]))
+            self._answered[known] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def refused(self, dialect: Dialect, error: LedgerError) -> None:
         """Count one refusal."""

@@ -58,9 +58,11 @@ class Principal:
         return any(scope in IMPLIED.get(granted, ()) for granted in self.scopes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A request in words. `query` keeps order and repeats; header names are lower case; `request_id` is ours, for logs and events."""
+    """A request in words. `query` keeps order and repeats; header names are lower case; `request_id` is ours, for logs and events.
+
+    Not frozen, since the edge fills in body and principal as it comes to know them; whoever else is handed one only reads it."""
 
     method: str
     path: str

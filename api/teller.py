@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Any, Self
 
 import psycopg
@@ -110,7 +109,7 @@ class Teller:
         if operation.scope is Scope.PUBLIC:
             return await self._answered(operation, asked)
         await self.switch.check(operation.scope)
-        asked = await self._known(dialect, operation, asked)
+        await self._know(dialect, operation, asked)
         with self.admission.of(asked.who):
             return await self._answered(operation, asked)
 
@@ -126,7 +125,7 @@ class Teller:
                 return await self._save(question, asked)
             case Resolve():
                 resolved = await self._resolve(question)
-                await self._followed((resolved,), asked)
+                await self._followed(_position((resolved,)), asked)
                 return resolved
             case Each():
                 return await self._each(question, asked)
@@ -137,24 +136,23 @@ class Teller:
             case Nothing():
                 return None
 
-    async def _known(self, dialect: Dialect, operation: Operation, asked: Asked) -> Asked:
+    async def _know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
         credential = dialect.credential(asked)
         if credential is None:
             raise Unauthenticated(
                 "This operation needs a credential, and the request brought none.", lack="missing"
             )
-        async with self._refusals():
-            principal = await self.authenticator.resolve(credential, asked.now)
+        principal = await self.authenticator.resolve(credential, asked.now)
         _check_tenant(principal, asked)
         if not principal.may(operation.scope):
             raise Forbidden(
                 f"{operation.id} needs the scope {operation.scope.value}, which this key lacks."
             )
-        return replace(asked, principal=principal)
+        asked.principal = principal
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
         committed = await self._commit(write)
-        await self._followed((Resolved({}, committed),), asked)
+        await self._followed(committed.position, asked)
         return committed
 
     async def _commit(self, write: Write) -> Committed:
@@ -162,15 +160,10 @@ class Teller:
         self.measures.appended(len(committed.recorded))
         return committed
 
-    async def _followed(self, outcomes: Outcomes, asked: Asked) -> None:
+    async def _followed(self, position: int, asked: Asked) -> None:
         """Wait until the read models have what was committed, unless the caller prefers not to."""
-        positions = [
-            one.committed.position
-            for one in outcomes
-            if isinstance(one, Resolved) and one.committed is not None
-        ]
-        if positions and self._wait_s_max and not prefers(asked, "respond-async"):
-            await self._reached(max(positions))
+        if position and self._wait_s_max and not prefers(asked, "respond-async"):
+            await self._reached(position)
 
     async def _resolve(self, question: Resolve) -> Resolved:
         """Find the jobs, then write; anew while others change the jobs in between."""
@@ -213,7 +206,7 @@ class Teller:
             for indices in lanes.values():
                 tasks.create_task(go_along(indices))
         answer = tuple(outcomes[index] for index in range(len(question.lanes)))
-        await self._followed(answer, asked)
+        await self._followed(_position(answer), asked)
         return answer
 
     async def _read(self, question: Query | Named | Tally | Feed) -> Answer:
@@ -272,6 +265,18 @@ async def _replayed(
         return None
     kept = await store.key_outcome(connection, question.key)
     return None if kept is None else await replay(connection, question.key, *kept)
+
+
+def _position(outcomes: Outcomes) -> int:
+    """The last position that was committed; 0 when nothing was."""
+    return max(
+        (
+            one.committed.position
+            for one in outcomes
+            if isinstance(one, Resolved) and one.committed is not None
+        ),
+        default=0,
+    )
 
 
 def _moved_on(error: LedgerError) -> bool:

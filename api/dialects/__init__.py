@@ -25,12 +25,18 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 
+# The longest first, so that the first that fits is the one.
+_PREFIXES = tuple(
+    sorted(
+        ((prefix, dialect) for dialect in DIALECTS for prefix in dialect.prefixes),
+        key=lambda row: (-len(row[0]), row[1].name),
+    )
+)
+
+
 def dialect_of(path: str) -> Dialect:
     """Whose path this is."""
-    matches = [
-        (len(prefix), dialect.name, dialect)
-        for dialect in DIALECTS
-        for prefix in dialect.prefixes
-        if path.startswith(prefix)
-    ]
-    return max(matches)[2] if matches else NATIVE
+    for prefix, dialect in _PREFIXES:
+        if path.startswith(prefix):
+            return dialect
+    return NATIVE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import io
 import json
 import logging
@@ -65,9 +66,14 @@ def test_structlog_and_logging_look_alike() -> None:
 def test_request_ids_are_on_every_line_within() -> None:
     stream = io.StringIO()
     log.configure("debug", stream=stream)
-    with log.about_request("r-1", project="p"):
+
+    def request() -> None:
+        log.about_request("r-1")
         structlog.get_logger("api").debug("one")
         logging.getLogger("lib").info("two")
+
+    # As the server does: each request is a task, and a task has a context of its own.
+    contextvars.copy_context().run(request)
     structlog.get_logger("api").info("three")
     assert [line.get("request_id") for line in written(stream)] == ["r-1", "r-1", None]
 

@@ -85,6 +85,7 @@ def single(asked: Asked, known: Iterable[str], many: Iterable[str] = ()) -> dict
 
 def prefers(asked: Asked, preference: str) -> bool:
     """Whether the Prefer header names this preference (RFC 7240)."""
-    return any(
-        part.strip().lower() == preference for part in asked.headers.get("prefer", "").split(",")
-    )
+    word = asked.headers.get("prefer")
+    if word is None or word == preference:
+        return word is not None
+    return any(part.strip().lower() == preference for part in word.split(","))
