@@ -43,7 +43,7 @@ from ledger.commands import Write
 from ledger.committer import Committed, Committer
 from ledger.connection import Role, conninfo
 from ledger.desk import replay
-from ledger.errors import BatchRefused, Busy, Conflict, IdentityTaken, LedgerError
+from ledger.errors import BatchRefused, Busy, Conflict, IdentityTaken, Invalid, LedgerError
 from ledger.wake import Herald
 from projections import query
 from projections.position import Waiter
@@ -224,6 +224,9 @@ class Teller:
                     return await query.feed(connection, question)
 
     async def _reach(self, position: int) -> None:
+        async with self._refusals():
+            if not await self.waiter.is_there(position):
+                raise Invalid(f"No event has position {position} yet.", field="min_position")
         if not await self._reached(position):
             raise Behind(f"The read models have not reached position {position} yet.")
 

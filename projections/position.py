@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from ledger import settings
+from ledger import settings, store
 from ledger.connection import Role, conninfo
 from projections import PROJECTIONS
 from projections.crier import CHANNEL, told
@@ -97,6 +97,13 @@ class Waiter:
         if self._reached.get(name, position) < position:
             self._reached[name] = position
             self._tell()
+
+    async def is_there(self, position: int) -> bool:
+        """Whether an event has this position already: to wait for one that has not would take up room for nothing."""
+        if position <= self._least:
+            return True
+        async with self._pool.connection() as connection:
+            return position <= await store.head(connection)
 
     async def reached(self, position: int, timeout_s: float) -> bool:
         """Wait until every projection has reached `position`; False when it took longer than `timeout_s`."""

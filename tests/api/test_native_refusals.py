@@ -137,3 +137,12 @@ def test_the_ledger_tells_of_itself(live_server: LiveServer) -> None:
     page = client.get("/docs")
     assert "http://" not in page.text.replace(live_server.url, "")
     assert "createJobs" in page.text
+
+
+@pytest.mark.parametrize("path", [JOBS, "/v1/projects/demo/counts"])
+def test_a_position_that_no_event_has_is_not_waited_for(
+    shared_server: LiveServer, path: str
+) -> None:
+    for position in (10**9, 2**53 - 1):
+        answer = shared_server.client.get(f"{path}?min_position={position}")
+        assert problem(answer, 422, "invalid")["errors"][0]["field"] == "min_position"

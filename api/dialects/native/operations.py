@@ -61,12 +61,14 @@ _READ_FAULTS: Final = (
     faults.Maintenance,
     faults.Crowded,
     faults.TooFast,
+    # A query that is no UTF-8, and an address that is too long.
+    faults.BadSyntax,
+    faults.TooLarge,
 )
 _WRITE_FAULTS: Final = (
     *_READ_FAULTS,
     faults.TooSlow,
-    faults.BadSyntax,
-    faults.TooLarge,
+    faults.UnknownEncoding,
     errors.BatchRefused,
     errors.IdentityTaken,
     errors.KeyReused,
