@@ -1,0 +1,28 @@
+"""The table of seeded bugs: every row still fits the source, and the short ones are caught; `./scripts/seeds` sows all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.seeds import CHECKOUT, SEEDS, Seed
+from tests.sowing import sown
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name)
+def test_a_seed_fits_the_source(seed: Seed) -> None:
+    for change in seed.changes:
+        assert list(change.places()), f"{change.files} does not hold {change.old!r} any more"
+    path, _, name = seed.red.partition("::")
+    assert f"def {name}" in (CHECKOUT / path).read_text()
+
+
+def test_each_is_one_bug_of_a_promise_that_is_made() -> None:
+    assert len({seed.name for seed in SEEDS}) == len(SEEDS)
+    promised = {f"P{nth}" for nth in (*range(1, 5), *range(6, 11), 12, 13)}
+    assert {seed.promise for seed in SEEDS} >= promised
+
+
+@pytest.mark.parametrize("seed", [one for one in SEEDS if one.short], ids=lambda seed: seed.name)
+def test_the_short_ones_are_caught(seed: Seed) -> None:
+    catch = sown(seed)
+    assert catch.caught, catch.says

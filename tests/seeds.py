@@ -1,0 +1,122 @@
+"""SEEDS: for each promise the bugs it guards against, each as a change of our source, and the test that must turn red with it.
+
+Invariants: a change names its files by a pattern and its old text as it stands there; the seed of a row is sown into every process that the
+test starts, and into nothing on disk; `shows` is a word of the failure, so that a test which fails for another reason is no catch.
+`./scripts/seeds` sows each by itself and counts what is caught; rows that are `short` are sown in every run of the tests. Errors: none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In each file of the pattern that holds `old`, `new` stands instead."""
+
+    files: str
+    old: str
+    new: str
+
+    def places(self) -> Iterator[Path]:
+        """The files that it changes."""
+        for path in sorted(CHECKOUT.glob(self.files)):
+            if self.old in path.read_text(encoding="utf-8"):
+                yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One bug. `red`: the test that catches it, as pytest names it. `shows`: a regular expression found in what pytest then says."""
+
+    name: str
+    promise: str
+    bug: str
+    changes: tuple[Change, ...]
+    red: str
+    shows: str
+    short: bool = False
+
+
+_MIGRATIONS = "ledger/migrations/*.sql"
+
+# fmt: off
+SEEDS: tuple[Seed, ...] = (
+    Seed(
+        "commit-before-disk", "P1", "A commit is answered before it is on disk.",
+        (Change("ledger/connection.py", "-c timezone=UTC", "-c timezone=UTC -c synchronous_commit=off"),),
+        "tests/acceptance/test_killed.py", "LOST",
+    ),
+    Seed(
+        "sequence", "P2", "Positions come from a sequence, without the lock on the head row.",
+        (
+            Change(_MIGRATIONS, "CREATE SEQUENCE ledger.job_numbers", "CREATE SEQUENCE ledger.sown MINVALUE 0 START 0;"
+                   " GRANT ALL ON SEQUENCE ledger.sown TO PUBLIC; CREATE SEQUENCE ledger.job_numbers"),
+            Change(_MIGRATIONS, "INTO STRICT head, moment FROM ledger.head h FOR UPDATE;", "INTO STRICT head, moment FROM ledger.head h;"
+                   " PERFORM pg_advisory_lock(7); SELECT last_value INTO head FROM ledger.sown;"
+                   " PERFORM setval('ledger.sown', head + jsonb_array_length(batch -> 'events')), pg_advisory_unlock(7);"),
+        ),
+        "tests/acceptance/test_followers.py", "assert",
+    ),
+    Seed(
+        "position-apart", "P3", "A projection's position moves in a transaction of its own.",
+        (Change("projections/build.py", "with connection.pipeline(), connection.transaction():", "if connection.autocommit:"),),
+        "tests/projections/test_poison.py::test_a_session_killed_between_rows_and_position_leaves_neither", "assert",
+    ),
+    Seed(
+        "no-read-back", "P4", "A lost answer is not looked up by event id before the write is decided anew.",
+        (Change("ledger/writer.py", "if uncertain and (there :=", "if not uncertain and (there :="),),
+        "tests/ledger/test_committer_lost.py::test_a_broken_line_has_one_effect_and_the_caller_hears_of_it", "IdentityTaken|IllegalTransition",
+    ),
+    Seed(
+        "key-not-kept", "P4", "The append does not keep the idempotency key.",
+        (Change(_MIGRATIONS, "FROM asked_key WHERE unit NOT IN (SELECT unit FROM turned_away)", "FROM asked_key WHERE false"),),
+        "tests/api/test_native.py::test_one_effect_and_one_answer_per_idempotency_key", "assert", short=True,
+    ),
+    Seed(
+        "any-project", "P6", "A key is not held to its own project.",
+        (Change("api/teller.py", "project is not None and project != principal.project", "project is not None and not project"),),
+        "tests/api/test_native_refusals.py::test_another_tenant_sees_nothing", "assert",
+    ),
+    Seed(
+        "nul", "P7", "The edge lets U+0000 through, which PostgreSQL cannot hold.",
+        (Change("ledger/words.py", "\\x00", "\\x7f"),),
+        "tests/api/test_native_refusals.py::test_a_body_that_is_no_job_is_refused", "assert",
+    ),
+    Seed(
+        "no-admission", "P8", "A process takes on whatever comes.",
+        (Change("api/admission.py", "if self.requests >= self._requests_max and not public:", "if self.requests < 0:"),),
+        "tests/api/test_admission.py::test_a_process_takes_on_only_so_much", "assert 429 == 503",
+    ),
+    Seed(
+        "no-version-check", "P9", "The append does not compare the version that a decision rests on.",
+        (
+            Change(_MIGRATIONS, "WHERE coalesce(last.originator_version, least(a.expected, 0)) <> a.expected", "WHERE false"),
+            Change(_MIGRATIONS, "PRIMARY KEY (originator_id, originator_version)", "PRIMARY KEY (originator_id, originator_version, event_id)"),
+        ),
+        "tests/ledger/test_committer_races.py::test_one_of_eight_starts_a_job", "too many values to unpack", short=True,
+    ),
+    Seed(
+        "half-batch", "P10", "A batch saves its good commands and drops the bad ones.",
+        (
+            Change("ledger/plan.py", "if failures:", "if failures and not entries:"),
+            Change("ledger/desk.py", "self._jobs[job_id] for job_id in order", "self._jobs[job_id] for job_id in order if job_id in self._jobs"),
+        ),
+        "tests/api/test_native.py::test_a_batch_saves_all_or_none_and_names_the_bad", r"Response \[200 OK\]",
+    ),
+    Seed(
+        "page-again", "P12", "A page begins with the item that the last one ended with.",
+        (Change("projections/statement.py", 'SQL("<" if place.descending else ">")', 'SQL("<=" if place.descending else ">=")'),),
+        "tests/api/test_native.py::test_pages_join_to_the_whole_list", "assert", short=True,
+    ),
+    Seed(
+        "poison-skipped", "P13", "A projection goes on behind an event that it cannot fold.",
+        (Change("projections/build.py", "raise Poison(self.table, to, str(error).splitlines()[0]) from error",
+                "return self.positions.move(connection, self.table, to) or to"),),
+        "tests/projections/test_poison.py::test_poison_is_found_exactly", "DID NOT RAISE", short=True,
+    ),
+)
+# fmt: on
