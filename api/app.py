@@ -28,10 +28,10 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASG
             yield
 
     endpoints = {
-        path: Endpoint(operations, teller.perform, teller.measures, teller.admission)
+        path: Endpoint(operations, teller.perform, teller.measures, teller.admission, teller.know)
         for path, operations in by_path().items()
     }
-    nowhere = Endpoint({}, teller.perform, teller.measures, teller.admission)
+    nowhere = Endpoint({}, teller.perform, teller.measures, teller.admission, teller.know)
     return _App(endpoints, nowhere, Starlette(lifespan=lifespan))
 
 

@@ -6,6 +6,7 @@ read; nothing of a request but its method, path, status and credential id is log
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,6 +33,7 @@ from ledger.errors import LedgerError
 log = structlog.get_logger("api")
 
 Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
+Know = Callable[[Dialect, Operation, Asked], Awaitable[None]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -48,8 +50,10 @@ class Endpoint:
         perform: Perform,
         measures: Measures,
         admission: Admission,
+        know: Know,
     ) -> None:
         self._operations = operations
+        self._know = know
         self._admission = admission
         self._perform = perform
         self._measures = measures
@@ -90,7 +94,8 @@ class Endpoint:
         crowded = CROWDED in scope.get("state", ())
         try:
             with self._admission.request(public=public, crowded=crowded) as under_way:
-                await _read(asked, scope, receive, under_way)
+                bytes_max = await self._bytes_max(dialect, operation, asked, receive)
+                await _read(asked, scope, receive, under_way, bytes_max)
                 if operation is None:
                     raise self._nowhere(asked)
                 return await self._perform(dialect, operation, asked)
@@ -117,6 +122,20 @@ class Endpoint:
                     "Something unexpected happened; the ledger's log has it under the request id."
                 ),
             )
+
+    async def _bytes_max(
+        self, dialect: Dialect, operation: Operation | None, asked: Asked, receive: Receive
+    ) -> int:
+        """How large the body may be: larger than all may send only for whom we know already."""
+        if operation is None or operation.body_bytes_max <= settings.BODY_BYTES_MAX:
+            return settings.BODY_BYTES_MAX
+        try:
+            await self._know(dialect, operation, asked)
+        except LedgerError:
+            # Hanging up on a client that still sends would keep the refusal from it.
+            await _discard(receive)
+            raise
+        return operation.body_bytes_max
 
     def _nowhere(self, asked: Asked) -> LedgerError:
         if not self._operations:
@@ -165,24 +184,26 @@ def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-async def _read(asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay) -> None:
+async def _read(
+    asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay, bytes_max: int
+) -> None:
     """Fill in the body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
     if not asked.query and scope["query_string"]:
         _query(scope)
     if asked.method in ("GET", "HEAD"):
         return
     declared = asked.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > settings.BODY_BYTES_MAX:
-        raise too_large()
+    if declared.isdigit() and int(declared) > bytes_max:
+        raise too_large(bytes_max)
     try:
         async with asyncio.timeout(settings.BODY_S):
-            asked.body = await _body(asked, receive, under_way)
+            asked.body = await _body(asked, receive, under_way, bytes_max)
     except TimeoutError as error:
         raise TooSlow(f"The body was not here after {settings.BODY_S:g} s.") from error
 
 
-async def _body(asked: Asked, receive: Receive, under_way: UnderWay) -> bytes:
-    unpacking = unpacked(asked.headers.get("content-encoding", ""))
+async def _body(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: int) -> bytes:
+    unpacking = unpacked(asked.headers.get("content-encoding", ""), bytes_max)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -191,6 +212,18 @@ async def _body(asked: Asked, receive: Receive, under_way: UnderWay) -> bytes:
         under_way.hold(unpacking.size_bytes)
         if not message.get("more_body", False):
             return unpacking.body()
+
+
+async def _discard(receive: Receive) -> None:
+    """Take what a client sends, as far as any client may and for so long, and keep nothing of it."""
+    room = settings.BODY_BYTES_MAX
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(settings.BODY_S):
+            while room > 0:
+                message = await receive()
+                room -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 def _start(said: Said, asked: Asked) -> Message:

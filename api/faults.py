@@ -146,6 +146,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "too_fast": 429,
         "crowded": 429,
         "busy": 503,
+        "quota_reached": 429,
         "unreachable": 503,
         "undecodable": 500,
         "misconfigured": 500,

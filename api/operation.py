@@ -16,11 +16,13 @@ from uuid import UUID
 from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
+from api.batch.question import BatchPage, Results, Submission
 from ledger.commands import Key, Write
 from ledger.committer import Committed
 from ledger.errors import LedgerError
 from ledger.job import Job
 from ledger.names import Name
+from ledger.settings import BODY_BYTES_MAX
 from projections.question import Counts, Events, Feed, Named, Page, Query, Tally
 
 
@@ -137,8 +139,21 @@ class Each:
 # What came of each, in order: a refusal of one is its own answer.
 Outcomes = tuple[Resolved | LedgerError, ...]
 
-Question = Query | Named | Feed | Tally | Write | Resolve | Each | Nothing | Shown
-Answer = Page | tuple[Job, ...] | Events | Counts | Committed | Resolved | Outcomes | Said | None
+Question = (
+    Query | Named | Feed | Tally | Write | Resolve | Each | Submission | Results | Nothing | Shown
+)
+Answer = (
+    Page
+    | tuple[Job, ...]
+    | Events
+    | Counts
+    | Committed
+    | Resolved
+    | Outcomes
+    | BatchPage
+    | Said
+    | None
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +182,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of OPERATIONS."""
+    """One row of OPERATIONS. `body_bytes_max` bounds the body; who may send more than others is asked for his credential before it is read."""
 
     id: str
     method: str
@@ -182,3 +197,4 @@ class Operation:
     body_media_types: tuple[str, ...] = ("application/json",)
     faults: tuple[type[LedgerError], ...] = ()
     description: str = ""
+    body_bytes_max: int = BODY_BYTES_MAX

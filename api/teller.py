@@ -6,16 +6,17 @@ prefers not to; nobody sleeps or polls per request. Errors: LedgerError; Busy wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
-import psycopg
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.batch import results
+from api.batch.batches import Batches
+from api.batch.question import Results, Submission
 from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
 from api.faults import Behind, Forbidden, NoSuchProject, Unauthenticated
@@ -37,13 +38,22 @@ from api.operation import (
     Shown,
 )
 from api.pages import Pages
+from api.refusals import refusals
 from api.secret import Secret
-from ledger import names, settings, store
+from ledger import names, settings
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
 from ledger.connection import Role, conninfo
-from ledger.desk import replay
-from ledger.errors import BatchRefused, Busy, Conflict, IdentityTaken, Invalid, LedgerError
+from ledger.desk import replayed
+from ledger.errors import (
+    BatchRefused,
+    Busy,
+    Conflict,
+    IdentityTaken,
+    Invalid,
+    LedgerError,
+    moved_on,
+)
 from ledger.wake import Herald
 from projections import query
 from projections.position import Waiter
@@ -82,6 +92,7 @@ class Teller:
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         self.authenticator = Authenticator(self.pool, secret)
         self.switch = Switch(self.pool)
+        self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = AsyncExitStack()
@@ -98,6 +109,7 @@ class Teller:
             await self.waiter.built(settings.BUILD_WAIT_S)
             await opening.enter_async_context(self.herald)
             await opening.enter_async_context(self.committer)
+            await opening.enter_async_context(self.batches)
             self._open = opening.pop_all()
         return self
 
@@ -109,12 +121,14 @@ class Teller:
         if operation.scope is Scope.PUBLIC:
             return await self._answered(operation, asked)
         await self.switch.check(operation.scope)
-        await self._know(dialect, operation, asked)
+        await self.know(dialect, operation, asked)
         with self.admission.of(asked.who):
             return await self._answered(operation, asked)
 
     async def _answered(self, operation: Operation, asked: Asked) -> Said:
-        question = operation.ask(asked)
+        # What takes long to read is read beside the event loop.
+        large = len(asked.body) > settings.BODY_BYTES_QUICK
+        question = await asyncio.to_thread(operation.ask, asked) if large else operation.ask(asked)
         answer = await self.answer(question, asked)
         return operation.tell(asked, answer)
 
@@ -131,12 +145,21 @@ class Teller:
                 return await self._each(question, asked)
             case Query() | Named() | Tally() | Feed():
                 return await self._read(question)
+            case Submission():
+                async with refusals():
+                    committed = await self.batches.take(question)
+                await self._followed(committed.position, asked)
+                return committed
+            case Results():
+                async with refusals(), self.pool.connection() as connection:
+                    return await results.page(connection, question)
             case Shown():
                 return await self.pages.page(question)
             case Nothing():
                 return None
 
-    async def _know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
+    async def know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
+        """Fill in who asks, if he may."""
         credential = dialect.credential(asked)
         if credential is None:
             raise Unauthenticated(
@@ -169,10 +192,10 @@ class Teller:
         """Find the jobs, then write; anew while others change the jobs in between."""
         refusal: LedgerError | None = None
         for _ in range(settings.RESOLVE_ATTEMPTS_MAX):
-            async with self._refusals(), self.pool.connection() as connection:
+            async with refusals(), self.pool.connection() as connection:
                 found = await names.named(connection, question.project, question.names)
                 # Only now: a key that is not known yet has not changed the jobs that were found either.
-                if (known := await _replayed(connection, question)) is not None:
+                if (known := await replayed(connection, question.key)) is not None:
                     return Resolved(found, known)
             write = question.then(found)
             if write is None:
@@ -180,7 +203,7 @@ class Teller:
             try:
                 return Resolved(found, await self._commit(write))
             except (Conflict, IdentityTaken, BatchRefused) as error:
-                if not _moved_on(error):
+                if not moved_on(error):
                     raise
                 refusal = error
         if isinstance(refusal, IdentityTaken):
@@ -212,7 +235,7 @@ class Teller:
     async def _read(self, question: Query | Named | Tally | Feed) -> Answer:
         if not isinstance(question, Feed) and question.min_position:
             await self._reach(question.min_position)
-        async with self._refusals(), self.pool.connection() as connection:
+        async with refusals(), self.pool.connection() as connection:
             match question:
                 case Query():
                     return await query.find(connection, question)
@@ -224,7 +247,7 @@ class Teller:
                     return await query.feed(connection, question)
 
     async def _reach(self, position: int) -> None:
-        async with self._refusals():
+        async with refusals():
             if not await self.waiter.is_there(position):
                 raise Invalid(f"No event has position {position} yet.", field="min_position")
         if not await self._reached(position):
@@ -233,22 +256,6 @@ class Teller:
     async def _reached(self, position: int) -> bool:
         self.herald.hurry()
         return await self.waiter.reached(position, self._wait_s_max)
-
-    @asynccontextmanager
-    async def _refusals(self) -> AsyncIterator[None]:
-        """A database without room, or away, is the caller's Busy and not our crash."""
-        try:
-            yield
-        except (PoolTimeout, TooManyRequests) as error:
-            raise Busy("All database connections are taken.") from error
-        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
-            raise Busy(
-                "The question took longer than the ledger allows.", retry_after_s=5
-            ) from error
-        except psycopg.errors.UndefinedTable as error:
-            raise Behind("The read models are being built for the first time.") from error
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise Busy("The database does not answer.") from error
 
     def _committed(self, position: int) -> None:
         self.herald.announce(position)
@@ -261,15 +268,6 @@ class Teller:
             self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
 
 
-async def _replayed(
-    connection: AsyncConnection[tuple[Any, ...]], question: Resolve
-) -> Committed | None:
-    if question.key is None:
-        return None
-    kept = await store.key_outcome(connection, question.key)
-    return None if kept is None else await replay(connection, question.key, *kept)
-
-
 def _position(outcomes: Outcomes) -> int:
     """The last position that was committed; 0 when nothing was."""
     return max(
@@ -280,16 +278,6 @@ def _position(outcomes: Outcomes) -> int:
         ),
         default=0,
     )
-
-
-def _moved_on(error: LedgerError) -> bool:
-    """Whether a write was refused only because its jobs are no longer what was found."""
-    causes = (
-        [failure.error for failure in error.failures]
-        if isinstance(error, BatchRefused)
-        else [error]
-    )
-    return any(isinstance(cause, Conflict | IdentityTaken) for cause in causes)
 
 
 def _check_tenant(principal: Principal, asked: Asked) -> None:

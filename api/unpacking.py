@@ -30,29 +30,30 @@ class Unpacked(Protocol):
         """All of it, once nothing more comes."""
 
 
-def unpacked(encoding: str) -> Unpacked:
-    """What unpacks a body of this Content-Encoding; empty for none."""
+def unpacked(encoding: str, bytes_max: int = settings.BODY_BYTES_MAX) -> Unpacked:
+    """What unpacks a body of this Content-Encoding; empty for none. `bytes_max` bounds what comes in and what comes out."""
     word = encoding.strip().lower() or "identity"
     if word not in ENCODINGS:
         raise UnknownEncoding(
             f"The Content-Encoding {word[:50]!r} is not understood; gzip is.", accept="gzip"
         )
-    return _Plain() if word == "identity" else _Gzip()
+    return _Plain(bytes_max) if word == "identity" else _Gzip(bytes_max)
 
 
 class _Plain:
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int) -> None:
         self._parts: list[bytes] = []
-        self.room = settings.BODY_BYTES_MAX
+        self._bytes_max = bytes_max
+        self.room = bytes_max
 
     @property
     def size_bytes(self) -> int:
-        return settings.BODY_BYTES_MAX - self.room
+        return self._bytes_max - self.room
 
     def take(self, part: bytes) -> None:
         self.room -= len(part)
         if self.room < 0:
-            raise too_large()
+            raise too_large(self._bytes_max)
         self._parts.append(part)
 
     def body(self) -> bytes:
@@ -62,9 +63,10 @@ class _Plain:
 class _Gzip:
     """One gzip member. RFC 1952 knows files of several, but no client sends them, and unpacking a million tiny ones would take for ever."""
 
-    def __init__(self) -> None:
-        self._packed = settings.BODY_BYTES_MAX
-        self._plain = _Plain()
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._packed = bytes_max
+        self._plain = _Plain(bytes_max)
         self._stream = zlib.decompressobj(_GZIP)
 
     @property
@@ -74,7 +76,7 @@ class _Gzip:
     def take(self, part: bytes) -> None:
         self._packed -= len(part)
         if self._packed < 0:
-            raise too_large()
+            raise too_large(self._bytes_max)
         if part and self._stream.eof:
             raise BadSyntax("Something stands behind the gzip of the body.")
         try:
@@ -91,6 +93,6 @@ class _Gzip:
         return self._plain.body()
 
 
-def too_large() -> TooLarge:
+def too_large(bytes_max: int) -> TooLarge:
     """The refusal of a body beyond the limit."""
-    return TooLarge(f"The body is larger than {settings.BODY_BYTES_MAX} bytes.")
+    return TooLarge(f"The body is larger than {bytes_max} bytes.")

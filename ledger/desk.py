@@ -123,6 +123,13 @@ class Desk:
             self._numbers.extend(await store.numbers(connection, count))
 
 
+async def replayed(connection: store.Connection, key: Key | None) -> Committed | None:
+    """The answer that was given under this key, None when there was none yet. Raises KeyReused."""
+    if key is None or (kept := await store.key_outcome(connection, key)) is None:
+        return None
+    return await replay(connection, key, *kept)
+
+
 async def replay(
     connection: store.Connection, key: Key, request_hash: bytes, outcome: dict[str, Any]
 ) -> Committed:

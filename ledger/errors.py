@@ -100,6 +100,13 @@ class Busy(LedgerError):
         self.retry_after_s = retry_after_s
 
 
+class QuotaReached(Busy):
+    """The project has as much work waiting as it may."""
+
+    code = "quota_reached"
+    hint = "Wait until some of it is done, at least as long as Retry-After says, then send the same request again."
+
+
 class Unreachable(LedgerError):
     """PostgreSQL did not answer, so the outcome is unknown."""
 
@@ -142,3 +149,10 @@ class BatchRefused(LedgerError):
             f"{len(failures)} of the commands were refused (index {indices}); nothing was saved."
         )
         self.failures = failures
+
+
+def moved_on(error: LedgerError) -> bool:
+    """Whether a write was refused only because its jobs are no longer what was found."""
+    failures = error.failures if isinstance(error, BatchRefused) else ()
+    causes = [failure.error for failure in failures] or [error]
+    return any(isinstance(cause, Conflict | IdentityTaken) for cause in causes)

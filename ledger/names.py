@@ -40,7 +40,7 @@ async def named(
     connection: store.Connection, project: str, names: Iterable[Name]
 ) -> Mapping[Name, Job]:
     """The jobs that go by these names, as they stand now."""
-    ids = await _ids(connection, project, tuple(dict.fromkeys(names)))
+    ids = await ids_of(connection, project, tuple(dict.fromkeys(names)))
     if not ids:
         return {}
     after = dict.fromkeys(ids.values(), 0)
@@ -53,9 +53,11 @@ async def named(
     }
 
 
-async def _ids(
-    connection: store.Connection, project: str, names: tuple[Name, ...]
+async def ids_of(
+    connection: store.Connection, project: str, names: Iterable[Name]
 ) -> dict[Name, UUID]:
+    """The ids that these names stand for. An id stands for itself, whether there is such a job in the project or not."""
+    names = tuple(names)
     found = {name: UUID(name.value) for name in names if name.kind == "id"}
     asked = [name for name in names if name.kind != "id" and _storable(name.value)]
     if asked:

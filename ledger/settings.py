@@ -23,6 +23,7 @@ EVENT_BYTES_MAX = 256 * 1024  # bytes of one stored body: thousands of them must
 
 # --- what one request may ask ------------------------------------------------------------------------------------------------------
 BODY_BYTES_MAX = 8 * 1024 * 1024  # bytes of one request body, counted on the stream
+BODY_BYTES_QUICK = 1024 * 1024  # bytes of a body that is read on the event loop, which takes some ms; larger ones are read beside it
 BATCH_COMMANDS_MAX = 1_000  # commands in one all-or-nothing request: one commit must stay short, since it holds the head row
 RESOLVE_ATTEMPTS_MAX = 8  # times the jobs that a write names are found anew because others changed them in between
 LANES_MAX = 8  # writes of one request that stand for themselves and are under way at once: others need the pool too
@@ -73,6 +74,19 @@ IMPORT_LINES_AHEAD = 100  # lines of an NDJSON table that are looked at for the 
 IMPORT_ATTEMPTS_MAX = 5  # times one job is looked up anew when other writers keep changing it
 CATCH_UP_STILL_S = 30.0  # an import waits for the read models as long as they move, and so much longer: one fold may take that
 IMPORT_JOBS_FOLLOWED_MAX = 5_000  # jobs whose later lines go on without reading their history again
+
+# --- batches that are applied later ------------------------------------------------------------------------------------------------
+BATCH_ITEMS_MAX = 50_000  # items of one batch: FullStory's own limit
+BATCH_BODY_BYTES_MAX = 32 * 1024 * 1024  # bytes of the body that brings them: 670 an item, and half of what all bodies may fill
+BATCHES_TAKEN_AT_ONCE_MAX = 4  # batches that one process saves at the same time: each takes a database connection
+BATCHES_WAITING_MAX = 200  # batches of one project that are not over: FullStory's own limit
+BATCH_ITEMS_WAITING_MAX = 500_000  # items of one project that wait: FullStory's own limit
+BATCH_RETRY_AFTER_S = 5  # after how long to come back when a project has as much waiting as it may: some thousands of items are done by then
+BATCH_SLICE_ITEMS_MAX = 200  # items applied in one commit: other projects' batches and other requests wait no longer than that takes
+BATCH_PAGE_ITEMS_MAX = 1_000  # results on a page
+BATCH_POLL_S = 0.5  # how often an idle worker looks for batches that another process took, and a standby whether it is needed
+BATCH_SWEEP_S = 3_600.0  # how often batches that are kept no longer are looked for
+BATCH_RESULTS_DAYS = 30  # how long items and results of an ended batch can be read
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------------------------
 STATEMENT_TIMEOUT_S = 30.0  # no question of the API may run longer
@@ -198,6 +212,12 @@ class Settings(BaseSettings):
     comestri_canceled_result: ComestriResult = Field(
         default="Pending",
         description="The result of a canceled job in the Comestri dialect: Pending, as its document says, or Failure, so that pollers stop.",
+    )
+    batch_results_days: int = Field(
+        default=BATCH_RESULTS_DAYS,
+        ge=1,
+        le=36_500,
+        description="Days for which the items and results of an ended batch import are kept; its job stays in the log.",
     )
 
 

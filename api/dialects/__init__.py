@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from api.dialects.comestri import comestri
 from api.dialects.dialect import Dialect
+from api.dialects.fullstory import FULLSTORY
 from api.dialects.geoop import GEOOP
 from api.dialects.gogrid import GOGRID
 from api.dialects.native import NATIVE
@@ -22,6 +23,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ORANGE,
     GEOOP,
     OPENLINEAGE,
+    FULLSTORY,
 )
 
 

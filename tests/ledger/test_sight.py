@@ -12,11 +12,14 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from ledger import batches
+from ledger.batches import NewBatch, Result
 from ledger.connection import Role, conninfo
 from ledger.sight import rows
 from tests.fix_jobs import A, B, Ledger, fold, play
@@ -47,10 +50,24 @@ WHERE n.nspname IN ('ledger', 'access', 'projections') AND c.relkind IN ('r', 'p
 
 @pytest.fixture(scope="module")
 def ledger(module_database: str) -> Ledger:
-    """A log of two projects, and its read models."""
+    """A log of two projects, its read models, and a batch of each."""
     played = asyncio.run(play(module_database, jobs=24))
     fold(played)
+    asyncio.run(hand_in(module_database))
     return played
+
+
+async def hand_in(dsn: str) -> None:
+    """A batch of one refused item in each project."""
+    async with await AsyncConnection.connect(conninfo(dsn, Role.APP)) as connection:
+        for nth, project in enumerate((A, B)):
+            new = NewBatch(UUID(int=nth), project, "fullstory", "anna", items="[1]", count=1)
+            await batches.take(connection, new)
+            [batch] = [
+                one for one in await batches.next_of_each(connection) if one.job_id == new.job_id
+            ]
+            refused = Result(0, code="invalid", message="No.")
+            await batches.record(connection, batch, [refused], finished=True)
 
 
 @pytest.fixture
