@@ -37,8 +37,9 @@ class Write:
     commands: tuple[Command, ...]
     key: Key | None = None
     size_bytes: int = field(default=0, compare=False)
+    job_ids: frozenset[UUID] = field(init=False, compare=False, repr=False)
 
-    @property
-    def job_ids(self) -> frozenset[UUID]:
-        """The jobs that the commands are about."""
-        return frozenset(command.job_id for command in self.commands)
+    def __post_init__(self) -> None:
+        # The jobs that the commands are about: asked for again and again on the way to the log.
+        ids = frozenset([command.job_id for command in self.commands])
+        object.__setattr__(self, "job_ids", ids)

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
 from uuid import UUID
 
@@ -81,12 +82,13 @@ class Committer:
         if key in self._keys:
             raise KeyInFlight("A request with this Idempotency-Key is still under way.")
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        waiting = Waiting(write, future)
         if key:
             self._keys.add(key)
-            future.add_done_callback(lambda _: self._keys.discard(key))
-        self._waiting.append(Waiting(write, future))
+            waiting.then = partial(self._keys.discard, key)
+        self._waiting.append(waiting)
         self._arrived.set()
-        return await asyncio.shield(future)
+        return await future
 
     async def _run(self) -> None:
         batch: list[Waiting] = []

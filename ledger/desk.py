@@ -48,7 +48,7 @@ class Desk:
                 waiting.fresh = True
                 if not self._decided(waiting):
                     await self._answer_without_commit(connection, waiting)
-        return [w for w in batch if w.unit is not None and not w.future.done()]
+        return [w for w in batch if w.unit is not None and not w.settled]
 
     def saved(self, write: Write, unit: Unit, placed: Sequence[tuple[int, datetime]]) -> Committed:
         """The unit is in the log, its events at these positions and times."""

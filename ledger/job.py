@@ -6,11 +6,12 @@ Units: progress is a fraction 0..1, version counts from 1 within one job, positi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
-from typing import NewType
+from typing import Any, Final, NewType
 from uuid import UUID
 
 from ledger import events
@@ -191,23 +192,21 @@ def evolve(job: Job | None, recorded: Recorded) -> Job:
     if isinstance(event, events.Created):
         return _created(event, recorded)
     assert job is not None, f"{recorded.topic} at {recorded.position} comes before job.created"
-    job = replace(
-        job,
-        version=recorded.version,
-        position=recorded.position,
-        updated_at=recorded.at or job.updated_at,
-        messages=job.messages + event.messages,
-    )
-    match event:
-        case events.Progressed(progress=progress):
-            return replace(job, progress=progress)
-        case events.ItemsReported():
-            return _items_reported(job, event)
-        case events.Noted():
-            return job
-    return _entered(
-        job, recorded, TRANSITIONS[job.state].get(recorded.topic) or _LANDS[recorded.topic]
-    )
+    topic = event.TOPIC
+    if topic not in REMARKS:
+        changes = _entered(job, recorded, TRANSITIONS[job.state].get(topic) or _LANDS[topic])
+    elif isinstance(event, events.Progressed):
+        changes = {"progress": event.progress}
+    elif isinstance(event, events.ItemsReported):
+        changes = _items_reported(job, event)
+    else:
+        changes = {}
+    changes["version"] = recorded.version
+    changes["position"] = recorded.position
+    changes["updated_at"] = recorded.at or job.updated_at
+    if event.messages:
+        changes["messages"] = job.messages + event.messages
+    return _changed(job, changes)
 
 
 def fold(history: tuple[Recorded, ...] | list[Recorded], job: Job | None = None) -> Job | None:
@@ -247,52 +246,54 @@ def _created(event: events.Created, recorded: Recorded) -> Job:
     )
 
 
-def _items_reported(job: Job, event: events.ItemsReported) -> Job:
+_FIELDS: Final = {field.name: nth for nth, field in enumerate(fields(Job))}
+_values = attrgetter(*_FIELDS)
+
+
+def _changed(job: Job, changes: Mapping[str, Any]) -> Job:
+    """What dataclasses.replace does, in half its time: a fold does little else."""
+    values = list(_values(job))
+    for name, value in changes.items():
+        values[_FIELDS[name]] = value
+    return Job(*values)
+
+
+def _items_reported(job: Job, event: events.ItemsReported) -> dict[str, Any]:
     done = event.succeeded + event.failed
-    return replace(
-        job,
-        items_total=event.total if event.total is not None else job.items_total,
-        items_succeeded=event.succeeded,
-        items_failed=event.failed,
-        error_count=event.failed if event.error_count is None else event.error_count,
-        progress=min(1.0, done / event.total) if event.total else job.progress,
-    )
+    return {
+        "items_total": event.total if event.total is not None else job.items_total,
+        "items_succeeded": event.succeeded,
+        "items_failed": event.failed,
+        "error_count": event.failed if event.error_count is None else event.error_count,
+        "progress": min(1.0, done / event.total) if event.total else job.progress,
+    }
 
 
-def _entered(job: Job, recorded: Recorded, state: State) -> Job:
+def _entered(job: Job, recorded: Recorded, state: State) -> dict[str, Any]:
     event = recorded.event
     failed = event if isinstance(event, events.Failed) else None
     final = failed.final if failed else False
     kind, count = (failed.kind, failed.error_count) if failed else (None, None)
     ended = final or state in (State.SUCCEEDED, State.CANCELED)
     complete = state is State.SUCCEEDED or (final and kind is FailureKind.ITEM_ERRORS)
-    return replace(
-        job,
-        state=state,
-        kind=kind,
-        final=final,
-        attempts=job.attempts + (state is State.PROCESSING),
-        progress=1.0 if complete else 0.0 if state is State.PROCESSING else job.progress,
-        error_count=job.error_count if count is None else count,
-        started_at=job.started_at or (recorded.at if state is State.PROCESSING else None),
-        ended_at=recorded.at if ended else None,
-        ended_by=recorded.actor if ended else None,
-        history=(*job.history, _stay(recorded, state, kind, final)),
-    )
+    return {
+        "state": state,
+        "kind": kind,
+        "final": final,
+        "attempts": job.attempts + (state is State.PROCESSING),
+        "progress": 1.0 if complete else 0.0 if state is State.PROCESSING else job.progress,
+        "error_count": job.error_count if count is None else count,
+        "started_at": job.started_at or (recorded.at if state is State.PROCESSING else None),
+        "ended_at": recorded.at if ended else None,
+        "ended_by": recorded.actor if ended else None,
+        "history": (*job.history, _stay(recorded, state, kind, final)),
+    }
 
 
 def _stay(
     recorded: Recorded, state: State, kind: FailureKind | None = None, final: bool = False
 ) -> Stay:
     return Stay(
-        position=recorded.position,
-        version=recorded.version,
-        state=state,
-        at=recorded.at,
-        recorded_at=recorded.recorded_at,
-        actor=recorded.actor,
-        note=recorded.note,
-        source_id=recorded.source_id,
-        kind=kind,
-        final=final,
-    )
+        recorded.position, recorded.version, state, recorded.at, recorded.recorded_at, recorded.actor, recorded.note,
+        recorded.source_id, kind, final,
+    )  # fmt: skip

@@ -57,7 +57,7 @@ def plan(
         entries=tuple(entries),
         expected={job_id: version for job_id, version in expected.items() if job_id in touched},
         key=write.key,
-        outcome=outcome(write, versions),
+        outcome=outcome(write, versions) if write.key else {},
     )
 
 
@@ -97,7 +97,7 @@ def _numbered(command: Command, new_number: Callable[[], int], given: frozenset[
         return command
     while (number := new_number()) in given:
         pass
-    return replace(command, event=event.model_copy(update={"number": number}))
+    return replace(command, event=events.Created.of_checked({**event.__dict__, "number": number}))
 
 
 def _claim(event: Event, job_id: UUID, holders: dict[tuple[str, str], UUID]) -> None:

@@ -5,7 +5,7 @@ Invariants: an outcome is given once and stays. Errors: whatever refused the wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ledger.commands import Write
@@ -31,7 +31,8 @@ class Committed:
 class Waiting:
     """A write, and what is known of it so far.
 
-    `fresh`: its jobs must be read from the log before it is decided. `unit`: what it would append. `refusal`: why it may not."""
+    `fresh`: its jobs must be read from the log before it is decided. `unit`: what it would append. `refusal`: why it may not.
+    `settled`: it has its outcome, which a caller that gave up no longer hears; `then` is called when it gets it."""
 
     write: Write
     future: asyncio.Future[Committed]
@@ -39,16 +40,27 @@ class Waiting:
     fresh: bool = False
     unit: Unit | None = None
     refusal: LedgerError | None = None
+    settled: bool = False
+    then: Callable[[], None] | None = None
 
     def resolve(self, committed: Committed) -> None:
         """The write is saved."""
-        if not self.future.done():
+        if self._settle():
             self.future.set_result(committed)
 
     def refuse(self, error: Exception) -> None:
         """The write is not saved, or nobody knows."""
-        if not self.future.done():
+        if self._settle():
             self.future.set_exception(error)
+
+    def _settle(self) -> bool:
+        """This is the outcome, if there was none before; whether the caller still waits for it."""
+        if self.settled:
+            return False
+        self.settled = True
+        if self.then is not None:
+            self.then()
+        return not self.future.done()
 
 
 def refuse_all(batch: Sequence[Waiting], error: Exception) -> None:

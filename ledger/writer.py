@@ -71,7 +71,7 @@ class Writer:
         if len(batch) == 1:
             batch[0].refuse(error)
             return []
-        left = [waiting for waiting in batch if not waiting.future.done()]
+        left = [waiting for waiting in batch if not waiting.settled]
         return [again for waiting in left for again in await self.commit([waiting])]
 
     async def _append(self, planned: Sequence[Waiting], *, uncertain: bool = False) -> None:
@@ -184,7 +184,7 @@ async def _there(connection: store.Connection, unit: Unit) -> list[tuple[int, da
 
 
 def _goes_again(waiting: Waiting) -> bool:
-    if waiting.future.done():
+    if waiting.settled:
         return False
     waiting.attempts += 1
     waiting.fresh, waiting.unit = True, None

@@ -44,7 +44,7 @@ def planned(asked: Write, *jobs: Job, numbers: Callable[[], int] | None = None) 
 
 
 def test_a_new_job_starts_at_version_1_with_a_number() -> None:
-    unit = planned(write((JOB, NAMELESS)))
+    unit = planned(write((JOB, NAMELESS), key=Key("demo", "k", b"h")))
     (entry,) = unit.entries
     assert (entry.job_id, entry.version, entry.event_id) == (JOB, 1, UUID(int=1))
     assert entry.event == NAMELESS.model_copy(update={"number": 100})
@@ -65,9 +65,8 @@ def test_commands_are_decided_on_top_of_each_other() -> None:
 
 def test_two_jobs_in_one_write_keep_the_order_given() -> None:
     known = replace(job_after(events.Started()), id=JobId(OTHER))
-    unit = planned(
-        write((JOB, CREATED), (OTHER, events.Succeeded()), (JOB, events.Queued())), known
-    )
+    commands = (JOB, CREATED), (OTHER, events.Succeeded()), (JOB, events.Queued())
+    unit = planned(write(*commands, key=Key("demo", "k", b"h")), known)
     assert [(entry.job_id, entry.version) for entry in unit.entries] == [
         *((JOB, 1), (OTHER, 3), (JOB, 2)),
     ]

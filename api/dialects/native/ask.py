@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pydantic_core
@@ -197,11 +197,20 @@ def holds(body: bytes, name: str) -> bool:
 def _creation(asked: Asked, new: NewJob) -> Command:
     if not asked.who.may(Scope.JOBS_WRITE):
         raise Forbidden("This needs the scope jobs:write.")
-    given = {name: getattr(new, name) for name in Created.model_fields}
+    given = _fields(new, Created)
     given["owner"] = new.owner or asked.who.name
     return Command(
-        asked.new_id(), Created.model_construct(**given), envelope(asked, new.note, new.occurred_at)
+        asked.new_id(), Created.of_checked(given), envelope(asked, new.note, new.occurred_at)
     )
+
+
+def _fields(new: BaseModel, event: type[Event]) -> dict[str, Any]:
+    """What a checked request says of the event itself."""
+    given = new.__dict__
+    return {name: given[name] for name in _FIELDS[event]}
+
+
+_FIELDS = {event: tuple(event.model_fields) for event in EVENTS.values()}
 
 
 def _command(asked: Asked, new: _NewEvent, job: UUID) -> Command:
@@ -209,10 +218,9 @@ def _command(asked: Asked, new: _NewEvent, job: UUID) -> Command:
     event: type[Event] = EVENTS[topic]
     if topic not in _CANCELING and not asked.who.may(Scope.JOBS_WRITE):
         raise Forbidden(f"{topic} needs the scope jobs:write; this key may only cancel.")
-    given = {name: getattr(new, name) for name in event.model_fields}
     return Command(
         job,
-        event.model_construct(**given),
+        event.of_checked(_fields(new, event)),
         envelope(asked, new.note, new.occurred_at),
         if_match(asked),
     )
