@@ -121,6 +121,14 @@ class Place:
             )
         return self.where.data / "secret"
 
+    @property
+    def notary_dir(self) -> Path | None:
+        """Where the keys and the memory of checkpoints lie; None when nobody said, and nothing is signed then."""
+        chosen = operator_settings().notary_dir
+        if chosen is not None or self.where.data is None:
+            return chosen
+        return self.where.data / "notary"
+
     def secret(self) -> Secret:
         """The ledger's secret; a ledger that never issued a key gets one in its data folder."""
         path = self.secret_path

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
@@ -28,11 +29,11 @@ COMMAND = (sys.executable, "-P", "-m", "api.cli", "project", "--leashed")
 
 
 @contextmanager
-def projecting(dsn: str) -> Iterator[None]:
-    """Keep the read models of this database at the end of its log meanwhile."""
+def projecting(dsn: str, notary_dir: Path | None) -> Iterator[None]:
+    """Keep the read models of this database at the end of its log, and the log sealed, meanwhile."""
     enough = threading.Event()
     watching = threading.Thread(
-        target=_watch, args=(dsn, enough), name="watch the projector", daemon=True
+        target=_watch, args=(dsn, notary_dir, enough), name="watch the projector", daemon=True
     )
     watching.start()
     try:
@@ -42,14 +43,17 @@ def projecting(dsn: str) -> Iterator[None]:
         watching.join()
 
 
-def _watch(dsn: str, enough: threading.Event) -> None:
+def _watch(dsn: str, notary_dir: Path | None, enough: threading.Event) -> None:
+    told = {"LEDGER_DATABASE_URL": dsn}
+    if notary_dir is not None:
+        told["LEDGER_NOTARY_DIR"] = str(notary_dir.resolve())
     pause_s = RESTART_S_MIN
     while not enough.is_set():
         process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "LEDGER_DATABASE_URL": dsn},
+            env={**os.environ, **told},
             # Ctrl-C is for its parent, which then ends it.
             start_new_session=True,
         )

@@ -22,6 +22,7 @@ class Role(StrEnum):
     READER = "jobledger_reader"  # the API's questions: sees the projects of ledger.sight, and nothing without it
     APP = "jobledger_app"  # commits, for all projects: reads the log and calls ledger.append
     PROJECTOR = "jobledger_projector"  # reads the log, owns the read models
+    PROVER = "jobledger_prover"  # reads the log, owns nothing, adds to the tree over it
     AUDITOR = "jobledger_auditor"  # the operator's questions: reads everything but keys
     KEEPER = "jobledger_keeper"  # issues and ends keys, and nothing else
 

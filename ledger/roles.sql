@@ -6,7 +6,8 @@ DECLARE
   granting text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
   FOR role IN SELECT * FROM (VALUES ('jobledger_app', true), ('jobledger_projector', true), ('jobledger_reader', true),
-                                    ('jobledger_auditor', true), ('jobledger_keeper', true), ('jobledger_log', false)) r (name, login)
+                                    ('jobledger_auditor', true), ('jobledger_prover', true),
+                                    ('jobledger_keeper', true), ('jobledger_log', false)) r (name, login)
   LOOP
     BEGIN
       IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role.name) THEN

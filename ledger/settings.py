@@ -134,6 +134,12 @@ WAIT_S_MAX = 5.0  # a write waits at most so long for the read models, then answ
 RESTART_S_MIN = 0.5  # first pause before a stopped projection tries again
 RESTART_S_MAX = 10.0  # longest pause; a read model that was mended is followed again within it
 
+# --- proof -------------------------------------------------------------------------------------------------------------------------
+SEAL_EVENTS_MAX = 5_000  # leaves written in one transaction: half a MiB, and memory for as many events
+SEAL_JOBS_KEPT_MAX = 50_000  # jobs whose last leaf the checkpointer keeps (150 bytes each), so that it need not look for it
+SEAL_STATEMENT_TIMEOUT_S = 300.0  # reading a batch takes well under a second, but on a disk in trouble
+CHECKPOINT_INTERVAL_S = 5.0  # what was appended since the last checkpoint is not protected; each costs an fsync and half a KiB
+
 # --- questions ---------------------------------------------------------------------------------------------------------------------
 BRANCHES_MAX = 16  # values of one filter that are walked one by one and merged; planning more takes longer than sorting
 COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
@@ -203,6 +209,21 @@ class Settings(BaseSettings):
     )
     wait_s_max: float = Field(
         default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models."
+    )
+    checkpoint_interval_s: float = Field(
+        default=CHECKPOINT_INTERVAL_S,
+        ge=0,
+        le=86_400,
+        description="How often the growing log is signed; 0: never. What is younger is not protected against tampering.",
+    )
+    notary_dir: Path | None = Field(
+        default=None,
+        description="The folder of the keys that sign checkpoints, and of what was signed; else `notary` in the data folder.",
+    )
+    log_name: str = Field(
+        default="",
+        pattern=r"^[^\s+]{0,200}$",
+        description="The log's name on checkpoints, such as ledger.example.com/log; else one is made up at the first.",
     )
     comestri_utc_offset: str = Field(
         default="+00:00",

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fix_command",
     "tests.fix_embedded",
     "tests.fix_postgres",
+    "tests.fix_proof",
     "tests.fix_questions",
     "tests.fix_server",
     "tests.fix_transfer",

@@ -1,4 +1,4 @@
-"""`jobledger project`: keep the read models at the end of the log, in a process of its own.
+"""`jobledger project`: keep the read models at the end of the log, and the log sealed, in a process of its own.
 
 Invariants: of several that run, one works on each read model and the others stand by; a signal ends it after the folds under way. Errors: the
 place's."""
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import structlog
@@ -15,7 +17,9 @@ import typer
 from api import log as logging
 from api.commands.options import Data, DatabaseUrl, command_group
 from api.ending import Ending
-from api.place import Where, opened, operator_settings
+from api.place import Place, Where, opened, operator_settings
+from ledger.checkpointer import Checkpointer
+from ledger.settings import SHUTDOWN_S
 from projections.crier import Crier
 from projections.runner import Runner
 
@@ -38,7 +42,8 @@ def project(
     LEDGER_DATABASE_URL=postgresql://ledger@db/ledger jobledger project
 
     `serve` runs one beside itself, so this is for a ledger that is served with --no-projections, or for a second one that stands by:
-    of several that run, one works on each read model, and another takes over when it ends.
+    of several that run, one works on each read model, and another takes over when it ends. It also signs checkpoints of the log, by the
+    keys in LEDGER_NOTARY_DIR or in the data folder.
     """  # noqa: D301 - Typer must see the backspace itself
     where = Where.said(data, database_url)
     logging.configure(operator_settings().log_level)
@@ -51,10 +56,28 @@ def project(
             runner.start()
             if leashed:
                 threading.Thread(target=_hear, args=(enough,), name="leash", daemon=True).start()
-            enough.wait()
+            with _sealing(place):
+                enough.wait()
             runner.stop()
             crier.close()
             ending.asked = None
+
+
+@contextmanager
+def _sealing(place: Place) -> Iterator[None]:
+    """Have the log sealed meanwhile, where a notary's folder was named and the interval is not 0."""
+    folder, chosen = place.notary_dir, operator_settings()
+    if folder is None or not chosen.checkpoint_interval_s:
+        log.warning("nothing protects the log against tampering", hint="set LEDGER_NOTARY_DIR")
+        yield
+        return
+    sealing = Checkpointer(place.dsn, folder, chosen.checkpoint_interval_s, chosen.log_name)
+    sealing.start()
+    try:
+        yield
+    finally:
+        sealing.end()
+        sealing.join(SHUTDOWN_S)
 
 
 def _hear(enough: threading.Event) -> None:

@@ -59,7 +59,7 @@ def serve(
                 _tell_of_login(place)
                 url = url_of(listening)
                 app = create_app(place.dsn, place.secret(), run_projections=False)
-                with projecting(place.dsn) if projections else nullcontext():
+                with projecting(place.dsn, place.notary_dir) if projections else nullcontext():
                     answer_requests(app, listening, ending, lambda: typer.echo(f"ready {url}"))
             ending.asked = None
         log.info("stopped")
