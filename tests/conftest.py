@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fix_proof",
     "tests.fix_questions",
     "tests.fix_server",
+    "tests.fix_conformance",  # after what it stands on
     "tests.fix_transfer",
 ]
 

@@ -1,0 +1,255 @@
+"""SPEAKERS: what a dialect must tell the conformance suite of itself, one row each; everything else the suite finds in DIALECTS and OPERATIONS.
+
+Invariants: every operation that takes a paging word has a row in `lists`; every other query parameter of such an operation is in `filters` (or
+goes by the ledger's own name), in `paging`, or in `idle` when it narrows nothing. Statuses are those of the product's own document."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree as ET
+
+import httpx2 as httpx
+
+from tests.conformance.population import Made
+
+Response = httpx.Response
+Words = tuple[tuple[str, str], ...]
+# The words of the page behind one, given the words of that page, its size and its answer; None behind the last.
+Following = Callable[[Words, int, Response], Words | None]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """An operation that lists, and how one pages through it.
+
+    `names` finds what each thing listed is called, in order; `of` says by which field of a job that is, where they are jobs; `page` are the
+    words of a first page of so many; `total` is how many there are in all, where that is told; `stable`: pages neither repeat nor miss while
+    writes go on."""
+
+    names: Callable[[Response], list[str]]
+    page: Callable[[int], Words]
+    following: Following
+    of: str | None = "number"
+    total: Callable[[Response], int | None] = lambda answer: None
+    stable: bool = False
+    words: Words = ()
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """What a parameter asks: the word that a job is found by (None: by none), and whether a job is found by a word."""
+
+    word: Callable[[Made], str | None]
+    finds: Callable[[Made, str], bool]
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """The status of each mistake that a caller can make. None: it cannot be made in this dialect."""
+
+    credential: int = 401
+    scope: int = 403
+    path: int = 404
+    verb: int = 405
+    job: int | None = 404
+    parameter: int | None = 422
+    body: int | None = None
+    move: int | None = None
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A row of SPEAKERS. `always` goes with every request; `move` is an operation with a body that asks what the job's state does not allow;
+    `faulty` is an operation with a parameter that does not fit."""
+
+    refusals: Refusals = Refusals()
+    lists: Mapping[str, Listing] = field(default_factory=dict)
+    filters: Mapping[str, Filtering] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
+    always: Words = ()
+    faulty: tuple[str, Words] | None = None
+    move: tuple[str, Callable[[Made], Any]] | None = None
+
+
+PAGING = frozenset(
+    {"page", "offset", "cursor", "after", "limit", "num_items", "per_page", "recordsPerPage"}
+    | {"page_token", "count", "recordsCount", "sort", "min_position", "include_schema"}
+)
+
+
+def _numbered(page: str, size: str, first: int) -> dict[str, Any]:
+    def following(words: Words, asked: int, answer: Response) -> Words | None:
+        given = dict(words)
+        return (*((size, given[size]),), (page, str(int(given[page]) + 1)))
+
+    return {"page": lambda n: ((size, str(n)), (page, str(first))), "following": following}
+
+
+def _offset() -> dict[str, Any]:
+    def following(words: Words, asked: int, answer: Response) -> Words | None:
+        given = dict(words)
+        return ("limit", given["limit"]), ("offset", str(int(given["offset"]) + asked))
+
+    return {"page": lambda n: (("limit", str(n)), ("offset", "0")), "following": following}
+
+
+def _linked() -> dict[str, Any]:
+    def following(words: Words, asked: int, answer: Response) -> Words | None:
+        address = answer.json()["next"]
+        if address is None:
+            assert "link" not in answer.headers
+            return None
+        assert answer.headers["link"] == f'<{address}>; rel="next"'
+        return tuple(parse_qsl(urlsplit(address).query, keep_blank_values=True))
+
+    return {"page": lambda n: (("limit", str(n)),), "following": following, "stable": True}
+
+
+def _each(key: str, name: str) -> Callable[[Response], list[str]]:
+    return lambda answer: [str(one[name]) for one in answer.json()[key]]
+
+
+def _grid_names(answer: Response) -> list[str]:
+    text = answer.text
+    match answer.headers["content-type"].partition("/")[2].partition(";")[0]:
+        case "xml":
+            things = ET.fromstring(text).findall("response/list/object")
+            return [str(one.findtext("attribute[@name='id']")) for one in things]
+        case "csv":
+            return [row[0] for row in csv.reader(io.StringIO(text)) if not row[0].startswith("#")]
+        case _:
+            return [str(one["id"]) for one in answer.json()["list"]]
+
+
+def _grid_total(answer: Response) -> int | None:
+    return (
+        int(answer.json()["summary"]["total"]) if "json" in answer.headers["content-type"] else None
+    )
+
+
+def _is(name: str) -> Filtering:
+    return Filtering(
+        lambda made: getattr(made, name), lambda made, word: getattr(made, name) == word
+    )
+
+
+def _lived(name: str) -> Filtering:
+    return Filtering(
+        lambda made: getattr(made.life, name), lambda made, word: getattr(made.life, name) == word
+    )
+
+
+def _time(
+    name: str, wanted: Callable[[datetime, datetime], bool], timespec: str = "microseconds"
+) -> Filtering:
+    return Filtering(
+        lambda made: getattr(made, name).isoformat(timespec=timespec).replace("+00:00", "Z"),
+        lambda made, word: wanted(getattr(made, name), datetime.fromisoformat(word)),
+    )
+
+
+def _since(at: datetime, bound: datetime) -> bool:
+    return at >= bound
+
+
+def _until(at: datetime, bound: datetime) -> bool:
+    return at <= bound
+
+
+def _until_told(at: datetime, bound: datetime) -> bool:
+    """Where answers are rounded down to milliseconds, a range that ends in one holds all of it."""
+    return at < bound + timedelta(milliseconds=1)
+
+
+def _milliseconds(wanted: Callable[[datetime, datetime], bool]) -> Filtering:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return Filtering(
+        lambda made: str((made.created - epoch) // timedelta(milliseconds=1)),
+        lambda made, word: wanted(made.created, epoch + timedelta(milliseconds=int(word))),
+    )
+
+
+# The ledger's own filters, by which a dialect's extras go too.
+OWN: Mapping[str, Filtering] = {
+    **{name: _is(name) for name in ("type", "command", "object", "owner", "request_id", "source_id", "number", "id")},
+    **{name: _lived(name) for name in ("state", "outcome", "phase")},
+    "created_from": _time("created", _since), "created_to": _time("created", _until),
+    "updated_from": _time("updated", _since), "updated_to": _time("updated", _until),
+}  # fmt: skip
+
+_GRID_LIST = Listing(
+    _grid_names,
+    **_numbered("page", "num_items", 0),
+    total=_grid_total,
+    words=(("startdate", "2020-01-01"),),
+)
+_GRID_TABLE = Listing(
+    _grid_names,
+    **_numbered("page", "num_items", 0),
+    of=None,
+    total=_grid_total,
+    words=(("lookup", "lookups"),),
+)
+_FEED = Listing(_each("events", "position"), **_linked(), of=None)
+
+SPEAKERS: Mapping[str, Speaker] = {
+    "native": Speaker(
+        Refusals(body=400, move=409),
+        lists={
+            "listJobs": Listing(_each("jobs", "number"), **_linked(), total=lambda answer: int(answer.json()["total"]),
+                                words=(("count", "exact"),)),
+            "getEvents": _FEED, "getJobEvents": _FEED,
+        },
+        faulty=("listJobs", (("limit", "many"),)),
+        move=("addJobEvents", lambda made: {"event": "progressed", "progress": 0.5}),
+    ),
+    "gogrid": Speaker(
+        Refusals(credential=403, scope=401, verb=404, job=400, parameter=400),
+        lists={"getJobList": _GRID_LIST, "postJobList": _GRID_LIST, "getLookupList": _GRID_TABLE, "postLookupList": _GRID_TABLE},
+        filters={
+            "job.state": _lived("grid"),
+            "job.objecttype": _is("type"),
+            "startdate": _milliseconds(_since),
+            "enddate": _milliseconds(_until_told),
+        },
+        idle=frozenset({"datacenter", "format", "v", "lookup", "asc", "api_key", "sig"}),
+        always=(("v", "1.8"),),
+        faulty=("getJobList", (("num_items", "many"),)),
+    ),
+    "comestri": Speaker(
+        Refusals(verb=404, body=422),
+        lists={"indexJobs": Listing(_each("entries", "id"), **_numbered("page", "per_page", 1), total=lambda a: int(a.json()["total_entries"]))},
+        filters={
+            "id": _is("number"),
+            "created_by": _is("owner"),
+            "created_time_from": _time("created", _since, "milliseconds"), "created_time_to": _time("created", _until_told, "milliseconds"),
+            "updated_time_from": _time("updated", _since, "milliseconds"), "updated_time_to": _time("updated", _until_told, "milliseconds"),
+        },
+        faulty=("indexJobs", (("per_page", "many"),)),
+    ),
+    "orange": Speaker(
+        Refusals(parameter=400),
+        lists={
+            "findJobs": Listing(lambda answer: [one["id"] for one in answer.json()], **_offset(), of="id",
+                                total=lambda answer: int(answer.headers["x-total-count"]))
+        },
+        filters={"state": _lived("phase"), "resource": _is("object")},
+        faulty=("findJobs", (("limit", "many"),)),
+    ),
+    "geoop": Speaker(
+        Refusals(body=400, move=422),
+        lists={
+            "getJobs": Listing(_each("jobs", "id"), **_numbered("page", "recordsPerPage", 1),
+                               total=lambda answer: int(answer.json()["metadata"]["recordsCount"]))
+        },
+        faulty=("getJobs", (("recordsPerPage", "many"),)),
+        move=("patchJob", lambda made: {"id": int(made.number), "status": "Created"}),
+    ),
+    "openlineage": Speaker(Refusals(job=None, parameter=None, body=400)),
+}  # fmt: skip
