@@ -5,7 +5,7 @@ again; nothing is put before an event that is there. Errors: LedgerError when a 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -54,7 +54,9 @@ class History:
 
     `job_id`: the job's id where the source gives one (`by_id`), else that of the job to be made or, once it is found, of the one there is.
     `whole`: saved all or not at all. `drawn`: its number is ours, not the source's. `torn`: why its names cannot be those
-    of one job. `raws`: the text of its lines, by line number. `attempts`: how often other writers came in between."""
+    of one job. `raws`: the text of its lines, by line number. `attempts`: how often other writers came in between.
+    `beyond`: what the source adds to the job as the ledger has it, where that is not told line by line; it raises LedgerError when the two
+    disagree. `label` names the job to people where its line does not."""
 
     project: str
     job_id: UUID
@@ -66,6 +68,8 @@ class History:
     drawn: bool = False
     torn: str | None = None
     attempts: int = 0
+    beyond: Callable[[Job], Sequence[Claim]] | None = None
+    label: str | None = None
 
     @property
     def creation(self) -> events.Created | None:

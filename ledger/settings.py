@@ -70,6 +70,11 @@ IMPORT_BYTES_MAX = 2 * 1024 * 1024  # bytes of bodies in one append
 IMPORT_LINE_BYTES_MAX = (
     1024 * 1024
 )  # bytes of one line of a file: a file without line ends must not fill the memory
+IMPORT_DOCUMENT_BYTES_MAX = (
+    8 * 1024 * 1024
+)  # bytes of one job in a response of another system: memory holds one of them
+IMPORT_ENTRIES_MAX = 10_000  # entries of one job's history in such a response: each is decided on top of those before it
+IMPORT_MARKUP_DEPTH_MAX = 64  # elements within each other in a response in XML: GoGrid's nest 9 deep
 IMPORT_LINES_AHEAD = 100  # lines of an NDJSON table that are looked at for the columns it has
 IMPORT_ATTEMPTS_MAX = 5  # times one job is looked up anew when other writers keep changing it
 CATCH_UP_STILL_S = 30.0  # an import waits for the read models as long as they move, and so much longer: one fold may take that

@@ -22,7 +22,7 @@ from ledger import embedded
 from ledger.postmaster import Postmaster
 
 DEADLINE_S = 60.0
-_COMMAND = (sys.executable, "-c", "from api.cli import main; main(prog_name='jobledger')")
+COMMAND = (sys.executable, "-c", "from api.cli import main; main(prog_name='jobledger')")
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Command:
         """Run a command to its end."""
         where = ["--data", str(self.data)] if place is None else place
         return subprocess.run(
-            [*_COMMAND, *words, *where],
+            [*COMMAND, *words, *where],
             capture_output=True,
             text=True,
             env=self.environment,
@@ -92,7 +92,7 @@ class Command:
         errors = self.data.parent / f"errors-{len(list(self.data.parent.iterdir()))}"
         with errors.open("w") as file:
             process = subprocess.Popen(
-                [*_COMMAND, *words, *where],
+                [*COMMAND, *words, *where],
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,

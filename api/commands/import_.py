@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from api.commands.output import remark, say, say_json
 from api.place import Place, Where, opened
 from api.transfer import map as maps
 from api.transfer.catch_up import catch_up
+from api.transfer.foreign import SYSTEMS, System
 from api.transfer.intake import Order, Progress, Summary, bring
 from api.transfer.lines import BadFile
 from api.transfer.rejects import Rejects
@@ -27,8 +28,20 @@ from ledger.words import fits
 
 command = command_group()
 
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="CSV, TSV or NDJSON; - for standard input.")
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="CSV, TSV or NDJSON; with --from one or more responses; - for standard input.",
+    ),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="SYSTEM",
+        help=f"The files are what another system's API answered: {', '.join(SYSTEMS)}.",
+    ),
 ]
 Project = Annotated[
     str | None,
@@ -60,41 +73,47 @@ RejectsFile = Annotated[
 
 @command.command()
 def import_(
-    file: File,
+    files: Files,
     project: Project = None,
     map_file: MapFile = None,
+    system: From = None,
     strict: Strict = False,
     rejects: RejectsFile = None,
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
-    """Bring history in: a table of jobs, transitions, or an export.
+    """Bring history in: a table of jobs, transitions, an export, or what another system answered.
 
     \b
     jobledger import jobs.csv --data ./ledger --project demo --map jobs.toml
     jobledger export --data ./old | jobledger import - --data ./new
+    jobledger import --from gogrid-json jobs-*.json --data ./ledger --project demo
 
-    FILE has one row a job, or one transition a line, or is what `jobledger export` wrote. It may be stopped and run again: what is there
-    already is recognised. A row that does not fit goes to the rejects, with its line and
+    FILE has one row a job, or one transition a line, or is what `jobledger export` wrote; with --from it holds responses as the old system gave
+    them, lists and single jobs, whole documents or one a line, and a later response of a job adds what is new.
+    It may be stopped and run again: what is there already is recognised. A row that does not fit goes to the rejects, with its line and
     the reason; mend it and run again. A table needs a map; without one, or with a wrong one, you are shown what a map looks like.
     With --json: {"jobs", "events", "already", "rejected", "rejects", "seconds", "position"}.
     """  # noqa: D301 - Typer must see the backspace itself
-    source = None if file == "-" else Path(file)
+    sources = [None if file == "-" else Path(file) for file in files]
     order = Order(
-        file=source,
+        file=sources[0],
         project=_checked(project),
         map=maps.read(map_file) if map_file is not None else None,
         actor=_actor(),
         strict=strict,
+        system=_system(system, project, files, has_map=map_file is not None),
+        more=tuple(sources[1:]),
     )
-    kept = rejects or Path(f"{source.name if source else 'stdin'}.rejects.csv")
-    if source is not None and not source.exists():
-        raise BadFile(f"There is no file {source}.")
-    if source is not None and kept.exists() and kept.samefile(source):
-        raise BadFile("The rejects would overwrite the file.")
+    kept = rejects or Path(f"{sources[0].name if sources[0] else 'stdin'}.rejects.csv")
+    for source in sources:
+        if source is not None and not source.exists():
+            raise BadFile(f"There is no file {source}.")
+        if source is not None and kept.exists() and kept.samefile(source):
+            raise BadFile("The rejects would overwrite the file.")
     with opened(Where.said(data, database_url), make=True) as place:
-        with Rejects(kept) as rejected, _bar(source) as progress:
+        with Rejects(kept) as rejected, _bar(sources) as progress:
             summary = bring(place.dsn, order, rejected, progress)
         _caught_up(place, summary.counts.position)
     _tell(summary, rejected, json=json)
@@ -111,7 +130,7 @@ def _caught_up(place: Place, position: int) -> None:
 
 def _tell(summary: Summary, rejected: Rejects, *, json: bool) -> None:
     for reject in rejected.first:
-        remark(f"line {reject.line}: {reject.reason}")
+        remark(f"{reject.place}: {reject.reason}")
     if rejected.count > len(rejected.first):
         remark(f"... and {rejected.count - len(rejected.first)} more")
     if rejected.count:
@@ -132,6 +151,26 @@ def _tell(summary: Summary, rejected: Rejects, *, json: bool) -> None:
     say_json(answer)
 
 
+def _system(
+    name: str | None, project: str | None, files: list[str], *, has_map: bool
+) -> System | None:
+    """The system whose responses the files are. Raises BadFile where what was said does not go together."""
+    if files.count("-") > 1:
+        raise BadFile("Standard input can be read once: say - once.")
+    if name is None:
+        if len(files) > 1:
+            raise BadFile("Several files are read with --from only: import them one by one.")
+        return None
+    system = SYSTEMS.get(name)
+    if system is None:
+        raise BadFile(f"--from is one of {', '.join(SYSTEMS)}, not {name!r}.")
+    if has_map:
+        raise BadFile("Responses need no map: leave out --map or --from.")
+    if project is None and not system.names_project:
+        raise BadFile("These responses name no project: say --project.")
+    return system
+
+
 def _checked(project: str | None) -> str | None:
     if project is not None and (not project.isprintable() or not fits(project)):
         raise BadFile(f"A project is printable and has 1 to {WORD_BYTES_MAX} bytes of UTF-8.")
@@ -147,7 +186,7 @@ def _actor() -> str:
 
 
 @contextmanager
-def _bar(file: Path | None) -> Iterator[Progress]:
+def _bar(files: Sequence[Path | None]) -> Iterator[Progress]:
     """What is told of bytes read and events appended: a bar on a terminal, else nothing."""
     import sys
 
@@ -157,7 +196,8 @@ def _bar(file: Path | None) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    total = file.stat().st_size if file is not None and file.is_file() else None
+    sizes = [file.stat().st_size for file in files if file is not None and file.is_file()]
+    total = sum(sizes) if len(sizes) == len(files) else None
     rate = TextColumn("{task.fields[events]:,} events")
     columns = (TextColumn("importing"), BarColumn(), DownloadColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

@@ -20,6 +20,7 @@ from api.transfer.known import Known, KnownJobs
 from api.transfer.rejects import Rejects
 from ledger import bulk, imported, settings, store
 from ledger.bulk import Addition
+from ledger.codec import Row
 from ledger.errors import Conflict, IdentityTaken, Invalid, LedgerError
 from ledger.imported import Claim, History
 from ledger.store import Connection, TurnedAway
@@ -179,7 +180,7 @@ class Importer:
         begins, told, after = history.creation is not None, len(history.claims), 0
         # Each row of a table tells its job from the start; what a line has told, no later line tells again.
         there = list(known.there) if history.whole else known.there
-        rest, error = imported.untold(history, there)
+        rest, error = _untold(history, known, there)
         kept: Sequence[Claim] = ()
         bad = rest if error else []
         if rest and error is None:
@@ -191,7 +192,7 @@ class Importer:
                 bad = rest[index:]
             known.goes_on(decided.job)
         if error is not None:
-            self._refuse(history, imported.another(error) if begins else error, bad)
+            self._refuse(history, imported.another(error) if begins else error, bad or None)
             kept = () if history.whole else kept
         elif history.whole:
             self.counts.already += not kept
@@ -213,6 +214,8 @@ class Importer:
         )
         for line in lines:
             reason = str(error) if line == lines[0] else held.reason(lines[0])
+            if history.label is not None:
+                reason = f"{history.label}: {reason}"
             self._rejects.add(line, history.raws[line], reason)
         if self.follow:
             self._held.hold(history.project, _all_names(history), lines[0])
@@ -257,6 +260,18 @@ class Importer:
         if history.drawn and answer.reason == "taken" and answer.detail[0] == "number":
             imported.renumber(history, None)  # the next round draws another
         self._again.append(history)
+
+
+def _untold(
+    history: History, known: Known, there: list[Row]
+) -> tuple[Sequence[Claim], LedgerError | None]:
+    """What a history tells that the ledger lacks, and why that may not be, if so."""
+    if history.beyond is None:
+        return imported.untold(history, there)
+    try:
+        return history.beyond(known.job), None
+    except LedgerError as error:
+        return (), error
 
 
 def _lacks_number(history: History) -> bool:

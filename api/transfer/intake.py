@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 
-from api.transfer import form
+from api.transfer import feed, form
 from api.transfer.feed import TURN_ROWS, Batch
+from api.transfer.foreign import System
+from api.transfer.foreign.responses import Responses, opened
 from api.transfer.held import Held
 from api.transfer.importer import Counts, Importer
-from api.transfer.lines import BadFile, Lines
+from api.transfer.lines import Lines
 from api.transfer.map import Map
 from api.transfer.rejects import Rejects
 from ledger import store
@@ -43,13 +44,22 @@ class BrokenOff(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be imported. `file` None is stdin; `map` None: the file tells transitions; `project` None: each line says its own."""
+    """What is to be imported. `file` None is stdin; `map` None: the file tells transitions; `project` None: each line says its own.
+
+    `system`: what other system's responses the files are; only of those may there be `more`."""
 
     file: Path | None
     project: str | None
     map: Map | None
     actor: str
     strict: bool = False
+    system: System | None = None
+    more: tuple[Path | None, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """All files in their order."""
+        return (self.file, *self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ async def _saved(
     begin = await store.head(connection)
     if not order.strict:
         return await _all(order, rejects, connection, lookup, begin, progress), True
-    if order.file is not None and order.file.is_file():
+    if all(file is not None and file.is_file() for file in order.files):
         await _all(order, rejects, connection, lookup, begin, progress, append=False)
         if rejects.count:
             return Counts(position=begin), False
@@ -138,8 +148,7 @@ async def _all(
     importer = Importer(connection, lookup, rejects, held, begin=begin, append=append)
     new_number = importer.new_number if append else count(1).__next__
     draws = append and order.map is not None and order.map.job.number is None
-    with _opened(order.file) as stream:
-        source = Lines(stream)
+    with _opened(order, rejects) as source:
         batches, importer.follow = _feed(source, order, rejects, held, new_number)
         try:
             while True:
@@ -167,9 +176,17 @@ def _undo_if_strict(order: Order, rejects: Rejects, *, append: bool) -> None:
 
 
 def _feed(
-    source: Lines, order: Order, rejects: Rejects, held: Held, new_number: Callable[[], int]
+    source: Lines | Responses,
+    order: Order,
+    rejects: Rejects,
+    held: Held,
+    new_number: Callable[[], int],
 ) -> tuple[Iterator[Batch], bool]:
     """The file's batches, and whether a job may come up in several of them."""
+    if isinstance(source, Responses):
+        assert order.system is not None
+        telling = order.system.telling(order.project, order.actor)
+        return feed.of_table(telling, source.rows(order.system.read), rejects), False
     if order.map is None:
         return form.of_export(
             source, project=order.project, actor=order.actor, rejects=rejects, held=held
@@ -187,16 +204,12 @@ def _feed(
 
 
 @contextmanager
-def _opened(file: Path | None) -> Iterator[BinaryIO]:
-    if file is None:
-        yield sys.stdin.buffer
+def _opened(order: Order, rejects: Rejects) -> Iterator[Lines | Responses]:
+    if order.system is not None:
+        yield Responses(order.files, rejects)
         return
-    try:
-        stream = file.open("rb")
-    except OSError as error:
-        raise BadFile(f"{file} cannot be read: {error.strerror}.") from error
-    with stream:
-        yield stream
+    with opened(order.file) as stream:
+        yield Lines(stream)
 
 
 @asynccontextmanager

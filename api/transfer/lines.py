@@ -118,8 +118,8 @@ def csv_header(lines: Lines, delimiter: str) -> tuple[str, ...]:
     raise BadFile("The file is empty.")
 
 
-def csv_rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
-    """The rows behind the header. A row that is not as wide as the header is Bad; empty lines are passed over."""
+def csv_rows(lines: Lines, delimiter: str, width: int | None) -> Iterator[Row]:
+    """The rows behind the header. A row that is not as wide as the header is Bad (None: any width will do); empty lines are passed over."""
     yield from _records(lines, delimiter, width)
 
 

@@ -1,11 +1,12 @@
 """Rejects: the rows that were not imported, where they stand, and why.
 
-Invariants: a reject has the number of its first line, a sentence, and the row's own text; the file is made with the first one, as CSV or NDJSON
-by the end of its name. Units: lines from 1. Errors: BadFile when it cannot be written."""
+Invariants: a reject has the number of its first line, a sentence, and the row's own text, and its file where there are several; the file of
+rejects is made with the first one, as CSV or NDJSON by the end of its name. Units: lines from 1. Errors: BadFile when it cannot be written."""
 
 from __future__ import annotations
 
 import csv
+from bisect import bisect_left
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +20,17 @@ SHOWN_MAX = 5  # rejects that are told on the terminal; the file has all
 
 
 class Reject(NamedTuple):
-    """One row that was not imported."""
+    """One row that was not imported. `file` is None where there is but one."""
 
     line: int
     reason: str
     row: str
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"line {self.line}" if self.file is None else f"{self.file}, line {self.line}"
 
 
 class Rejects:
@@ -35,6 +42,7 @@ class Rejects:
         self.first: deque[Reject] = deque()
         self._file: TextIO | None = None
         self._csv: Any = None
+        self._begun: list[tuple[int, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -48,10 +56,21 @@ class Rejects:
         if self._file is not None:
             self._file.close()
 
+    def begin(self, file: str, before: int) -> None:
+        """The lines behind so many are this file's, and count from 1 again."""
+        if before == 0:
+            self._begun.clear()  # the files are read once more
+        self._begun.append((before, file))
+
+    def _reject(self, line: int, row: str, reason: str) -> Reject:
+        nth = bisect_left(self._begun, line, key=lambda begun: begun[0]) - 1
+        before, file = self._begun[nth] if nth >= 0 else (0, None)
+        return Reject(line - before, reason, row.rstrip("\r\n"), file)
+
     def add(self, line: int, row: str, reason: str) -> None:
         """Keep a row with the reason why it was not imported."""
         self.count += 1
-        reject = Reject(line, reason, row.rstrip("\r\n"))
+        reject = self._reject(line, row, reason)
         if len(self.first) < SHOWN_MAX:
             self.first.append(reject)
         if self.path is None:
@@ -60,14 +79,14 @@ class Rejects:
             self._open(self.path)
         assert self._file is not None
         if self._csv is not None:
-            self._csv.writerow(reject)
+            self._csv.writerow(reject if self._begun else reject[:-1])
         else:
             # Bytes that are no text cannot stand in JSON: they are shown as replacement characters.
-            shown = row.rstrip("\r\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            self._file.write(
-                pydantic_core.to_json({"line": line, "reason": reason, "row": shown}).decode()
-                + "\n"
-            )
+            shown = reject.row.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            told = {**reject._asdict(), "row": shown}
+            if not self._begun:
+                del told["file"]
+            self._file.write(pydantic_core.to_json(told).decode() + "\n")
 
     def _open(self, path: Path) -> None:
         try:
@@ -76,4 +95,4 @@ class Rejects:
             raise BadFile(f"The rejects cannot be written to {path}: {error.strerror}.") from error
         if path.suffix.lower() == ".csv":
             self._csv = csv.writer(self._file)
-            self._csv.writerow(Reject._fields)
+            self._csv.writerow(Reject._fields if self._begun else Reject._fields[:-1])

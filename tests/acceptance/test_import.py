@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from ledger import embedded
-from tests.fix_command import Command
+from tests.fix_command import COMMAND, Command
 from tests.fix_embedded import wait_until
 from tests.fix_transfer import HEADER, MAP, POD_MAP, Pods, by_id, pods, text_file
 
@@ -210,7 +210,7 @@ def test_a_ledger_moves_through_a_pipe(command: Command, tmp_path: Path, pod_map
     assert first.stderr.strip() == f"{made.events} events exported."
     other = ("--data", str(tmp_path / "other"))
     moved = subprocess.run(
-        [*command_words(), "import", "-", *other, "--json"],
+        [*COMMAND, "import", "-", *other, "--json"],
         input=first.stdout, capture_output=True, text=True, env=command.environment, check=True, timeout=60,
     )  # fmt: skip
     assert json.loads(moved.stdout)["events"] == made.events
@@ -230,12 +230,6 @@ def unlike(line: str) -> dict[str, object]:
     return {
         name: value for name, value in found.items() if name not in ("recorded_at", "source_id")
     }
-
-
-def command_words() -> tuple[str, ...]:
-    from tests.fix_command import _COMMAND
-
-    return _COMMAND
 
 
 def test_the_map_of_the_readme_reads_such_a_table(command: Command, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """GoGrid's XML.
 
 Invariants: no white space between elements, since clients take the first child; a missing value is an empty element; a character that XML 1.0
-cannot hold becomes U+FFFD, so that every answer parses. `detail` is what Java's Map.toString says, ambiguous as that is."""
+cannot hold becomes U+FFFD, so that every answer parses. `detail` is what Java's Map.toString says, ambiguous as that is; one that was imported as a
+text is that text again."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ from ledger.events import Json
 
 MEDIA_TYPE: Final = "text/xml; charset=utf-8"
 
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Where a detail is kept that came as what Java says of a map and could not be taken apart.
+WHOLE_TEXT: Final = "toString()"
+
+ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The last one, since a parser would turn it into a plain line end.
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
@@ -58,7 +62,7 @@ def _job(job: ShownJob) -> str:
         currentstate=_option(job.currentstate),
         command=_option(job.command),
         objecttype=_option(job.objecttype),
-        detail="" if job.detail is None else _text(java_text(job.detail)),
+        detail="" if job.detail is None else _text(detail_text(job.detail)),
     )
 
 
@@ -88,7 +92,13 @@ def _object(name: str, /, **attributes: str) -> str:
 
 
 def _text(value: str | int | None) -> str:
-    return "" if value is None else _ILLEGAL.sub("\ufffd", str(value)).translate(_ESCAPES)
+    return "" if value is None else ILLEGAL.sub("\ufffd", str(value)).translate(_ESCAPES)
+
+
+def detail_text(detail: Mapping[str, Json]) -> str:
+    """A job's detail as the text that stands in XML."""
+    whole = detail.get(WHOLE_TEXT) if len(detail) == 1 else None
+    return whole if isinstance(whole, str) else java_text(detail)
 
 
 def java_text(value: Json | Mapping[str, Json]) -> str:

@@ -91,10 +91,10 @@ def shown(job: Job) -> ShownJob:
 
 def _entry(stay: Stay, state: Option) -> Entry:
     at = None if stay.at is None else milliseconds(stay.at)
-    return Entry(id=_entry_id(stay), state=state, note=stay.note, updatedon=at)
+    return Entry(id=entry_id(stay), state=state, note=stay.note, updatedon=at)
 
 
-def _entry_id(stay: Stay) -> int:
+def entry_id(stay: Stay) -> int:
     """The entry's number at its source where it has one, else its position in the ledger."""
     word = stay.source_id or ""
     number = int(word) if _DECIMAL.fullmatch(word) else 0
