@@ -65,11 +65,12 @@ class Refusals:
 
 @dataclass(frozen=True)
 class Speaker:
-    """A row of SPEAKERS. `always` goes with every request; `move` is an operation with a body that asks what the job's state does not allow;
-    `faulty` is an operation with a parameter that does not fit."""
+    """A row of SPEAKERS. `apart` are lists on whose pages callers do not choose how much is, each with the test that pages it;
+    `always` goes with every request; `move` is an operation with a body that asks what the job's state does not allow; `faulty` is an operation with a parameter that does not fit."""
 
     refusals: Refusals = Refusals()
     lists: Mapping[str, Listing] = field(default_factory=dict)
+    apart: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, Filtering] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
     always: Words = ()
@@ -202,16 +203,26 @@ SPEAKERS: Mapping[str, Speaker] = {
     "native": Speaker(
         Refusals(body=400, move=409),
         lists={
-            "listJobs": Listing(_each("jobs", "number"), **_linked(), total=lambda answer: int(answer.json()["total"]),
-                                words=(("count", "exact"),)),
-            "getEvents": _FEED, "getJobEvents": _FEED,
+            "listJobs": Listing(
+                _each("jobs", "number"),
+                **_linked(),
+                total=lambda answer: int(answer.json()["total"]),
+                words=(("count", "exact"),),
+            ),
+            "getEvents": _FEED,
+            "getJobEvents": _FEED,
         },
         faulty=("listJobs", (("limit", "many"),)),
         move=("addJobEvents", lambda made: {"event": "progressed", "progress": 0.5}),
     ),
     "gogrid": Speaker(
         Refusals(credential=403, scope=401, verb=404, job=400, parameter=400),
-        lists={"getJobList": _GRID_LIST, "postJobList": _GRID_LIST, "getLookupList": _GRID_TABLE, "postLookupList": _GRID_TABLE},
+        lists={
+            "getJobList": _GRID_LIST,
+            "postJobList": _GRID_LIST,
+            "getLookupList": _GRID_TABLE,
+            "postLookupList": _GRID_TABLE,
+        },
         filters={
             "job.state": _lived("grid"),
             "job.objecttype": _is("type"),
@@ -224,20 +235,32 @@ SPEAKERS: Mapping[str, Speaker] = {
     ),
     "comestri": Speaker(
         Refusals(verb=404, body=422),
-        lists={"indexJobs": Listing(_each("entries", "id"), **_numbered("page", "per_page", 1), total=lambda a: int(a.json()["total_entries"]))},
+        lists={
+            "indexJobs": Listing(
+                _each("entries", "id"),
+                **_numbered("page", "per_page", 1),
+                total=lambda a: int(a.json()["total_entries"]),
+            )
+        },
         filters={
             "id": _is("number"),
             "created_by": _is("owner"),
-            "created_time_from": _time("created", _since, "milliseconds"), "created_time_to": _time("created", _until_told, "milliseconds"),
-            "updated_time_from": _time("updated", _since, "milliseconds"), "updated_time_to": _time("updated", _until_told, "milliseconds"),
+            "created_time_from": _time("created", _since, "milliseconds"),
+            "created_time_to": _time("created", _until_told, "milliseconds"),
+            "updated_time_from": _time("updated", _since, "milliseconds"),
+            "updated_time_to": _time("updated", _until_told, "milliseconds"),
         },
         faulty=("indexJobs", (("per_page", "many"),)),
     ),
     "orange": Speaker(
         Refusals(parameter=400),
         lists={
-            "findJobs": Listing(lambda answer: [one["id"] for one in answer.json()], **_offset(), of="id",
-                                total=lambda answer: int(answer.headers["x-total-count"]))
+            "findJobs": Listing(
+                lambda answer: [one["id"] for one in answer.json()],
+                **_offset(),
+                of="id",
+                total=lambda answer: int(answer.headers["x-total-count"]),
+            )
         },
         filters={"state": _lived("phase"), "resource": _is("object")},
         faulty=("findJobs", (("limit", "many"),)),
@@ -245,11 +268,22 @@ SPEAKERS: Mapping[str, Speaker] = {
     "geoop": Speaker(
         Refusals(body=400, move=422),
         lists={
-            "getJobs": Listing(_each("jobs", "id"), **_numbered("page", "recordsPerPage", 1),
-                               total=lambda answer: int(answer.json()["metadata"]["recordsCount"]))
+            "getJobs": Listing(
+                _each("jobs", "id"),
+                **_numbered("page", "recordsPerPage", 1),
+                total=lambda answer: int(answer.json()["metadata"]["recordsCount"]),
+            )
         },
         faulty=("getJobs", (("recordsPerPage", "many"),)),
         move=("patchJob", lambda made: {"id": int(made.number), "status": "Created"}),
     ),
     "openlineage": Speaker(Refusals(job=None, parameter=None, body=400)),
-}  # fmt: skip
+    "fullstory": Speaker(
+        Refusals(verb=404, parameter=400, body=400),
+        apart=dict.fromkeys(
+            ("getBatchEventsImports", "getBatchEventsImportErrors"),
+            "tests/acceptance/test_fullstory_live.py: test_long_lists_come_in_pages",
+        ),
+        faulty=("getBatchEventsImports", (("include_schema", "many"),)),
+    ),
+}
