@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx2 as httpx
 
-from api.dialects.dialect import Dialect
+from api.dialects.dialect import ApiKey, Dialect
 from api.dialects.gogrid.signature import sign
+from api.operation import Asked
 
 JOBS = 12  # jobs that are there before anything is asked, two in each state
 
@@ -56,16 +57,23 @@ def presented(dialect: Dialect, keys: Keyring) -> Presented:
             case "http", "bearer":
                 headers["Authorization"] = f"Bearer {keys.key}"
             case "http", "basic":
-                both = base64.b64encode(f"client:{keys.key}".encode()).decode()
-                headers["Authorization"] = f"Basic {both}"
+                headers["Authorization"] = _basic(dialect, keys.key)
             case "apiKey", "header":
-                word = f"Basic {keys.key}" if scheme["name"] == "Authorization" else keys.key
-                headers[scheme["name"]] = word
+                headers[scheme["name"]] = keys.key
             case "apiKey", "query":
                 query[scheme["name"]] = _signed(keys)[scheme["name"]]
             case unknown:
                 raise KeyError(f"Nobody knows how to present {unknown}.")
     return Presented(headers, query)
+
+
+def _basic(dialect: Dialect, key: str) -> str:
+    """As a name and a password, or the key itself: whichever the dialect understands."""
+    both = base64.b64encode(f"client:{key}".encode()).decode()
+    for word in (f"Basic {both}", f"Basic {key}"):
+        if dialect.credential(Asked("GET", "/", headers={"authorization": word})) == ApiKey(key):
+            return word
+    raise KeyError(f"{dialect.name} does not understand its own Basic credentials.")
 
 
 def _signed(keys: Keyring) -> Mapping[str, str]:

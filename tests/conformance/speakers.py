@@ -11,34 +11,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
-import httpx2 as httpx
-
+from ledger.settings import BATCH_PAGE_ITEMS_MAX
+from tests.conformance.paging import (
+    Listing,
+    Response,
+    Words,
+    each,
+    linked,
+    numbered,
+    offset,
+    tokens,
+)
 from tests.conformance.population import Made
-
-Response = httpx.Response
-Words = tuple[tuple[str, str], ...]
-# The words of the page behind one, given the words of that page, its size and its answer; None behind the last.
-Following = Callable[[Words, int, Response], Words | None]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """An operation that lists, and how one pages through it.
-
-    `names` finds what each thing listed is called, in order; `of` says by which field of a job that is, where they are jobs; `page` are the
-    words of a first page of so many; `total` is how many there are in all, where that is told; `stable`: pages neither repeat nor miss while
-    writes go on."""
-
-    names: Callable[[Response], list[str]]
-    page: Callable[[int], Words]
-    following: Following
-    of: str | None = "number"
-    total: Callable[[Response], int | None] = lambda answer: None
-    stable: bool = False
-    words: Words = ()
+from tests.conformance.stage import Stage
+from tests.fix_fullstory import over
 
 
 @dataclass(frozen=True)
@@ -65,12 +54,11 @@ class Refusals:
 
 @dataclass(frozen=True)
 class Speaker:
-    """A row of SPEAKERS. `apart` are lists on whose pages callers do not choose how much is, each with the test that pages it;
-    `always` goes with every request; `move` is an operation with a body that asks what the job's state does not allow; `faulty` is an operation with a parameter that does not fit."""
+    """A row of SPEAKERS. `always` goes with every request; `move` is an operation with a body that asks what the job's state does not allow;
+    `faulty` is an operation with a parameter that does not fit."""
 
     refusals: Refusals = Refusals()
     lists: Mapping[str, Listing] = field(default_factory=dict)
-    apart: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, Filtering] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
     always: Words = ()
@@ -82,38 +70,6 @@ PAGING = frozenset(
     {"page", "offset", "cursor", "after", "limit", "num_items", "per_page", "recordsPerPage"}
     | {"page_token", "count", "recordsCount", "sort", "min_position", "include_schema"}
 )
-
-
-def _numbered(page: str, size: str, first: int) -> dict[str, Any]:
-    def following(words: Words, asked: int, answer: Response) -> Words | None:
-        given = dict(words)
-        return (*((size, given[size]),), (page, str(int(given[page]) + 1)))
-
-    return {"page": lambda n: ((size, str(n)), (page, str(first))), "following": following}
-
-
-def _offset() -> dict[str, Any]:
-    def following(words: Words, asked: int, answer: Response) -> Words | None:
-        given = dict(words)
-        return ("limit", given["limit"]), ("offset", str(int(given["offset"]) + asked))
-
-    return {"page": lambda n: (("limit", str(n)), ("offset", "0")), "following": following}
-
-
-def _linked() -> dict[str, Any]:
-    def following(words: Words, asked: int, answer: Response) -> Words | None:
-        address = answer.json()["next"]
-        if address is None:
-            assert "link" not in answer.headers
-            return None
-        assert answer.headers["link"] == f'<{address}>; rel="next"'
-        return tuple(parse_qsl(urlsplit(address).query, keep_blank_values=True))
-
-    return {"page": lambda n: (("limit", str(n)),), "following": following, "stable": True}
-
-
-def _each(key: str, name: str) -> Callable[[Response], list[str]]:
-    return lambda answer: [str(one[name]) for one in answer.json()[key]]
 
 
 def _grid_names(answer: Response) -> list[str]:
@@ -184,45 +140,65 @@ OWN: Mapping[str, Filtering] = {
     "updated_from": _time("updated", _since), "updated_to": _time("updated", _until),
 }  # fmt: skip
 
+
+def _batch(failing: bool) -> Callable[[Stage], tuple[str, list[str]]]:
+    """A batch of more items than a page of results holds, every second of which fails."""
+
+    def made(stage: Stage) -> tuple[str, list[str]]:
+        client = stage.server.client_of(stage.project)
+        word = f"{stage.project} {failing} {uuid4()}"
+        items: list[dict[str, Any]] = [
+            {
+                "name": f"job.{event}",
+                "properties": {
+                    "job": f"{word} {nth}",
+                    **({"type": "T"} if event == "created" else {}),
+                },
+            }
+            for nth in range(BATCH_PAGE_ITEMS_MAX + 10)
+            for event in ("created", "succeeded")
+        ]
+        taken = client.post("/v2/events/batch", json={"requests": items}).raise_for_status().json()
+        over(client, taken["job"]["id"])
+        return taken["job"]["id"], [one["properties"]["job"] for one in items[int(failing) :: 2]]
+
+    return made
+
+
+def _batch_names(answer: Response) -> list[str]:
+    found = [one.get("event", one) for one in answer.json()["results"]]
+    return [str(one["properties"]["job"]) for one in found]
+
+
 _GRID_LIST = Listing(
     _grid_names,
-    **_numbered("page", "num_items", 0),
+    **numbered("page", "num_items", 0),
     total=_grid_total,
     words=(("startdate", "2020-01-01"),),
 )
 _GRID_TABLE = Listing(
     _grid_names,
-    **_numbered("page", "num_items", 0),
+    **numbered("page", "num_items", 0),
     of=None,
     total=_grid_total,
     words=(("lookup", "lookups"),),
 )
-_FEED = Listing(_each("events", "position"), **_linked(), of=None)
+_FEED = Listing(each("events", "position"), **linked(), of=None)
 
 SPEAKERS: Mapping[str, Speaker] = {
     "native": Speaker(
         Refusals(body=400, move=409),
         lists={
-            "listJobs": Listing(
-                _each("jobs", "number"),
-                **_linked(),
-                total=lambda answer: int(answer.json()["total"]),
-                words=(("count", "exact"),),
-            ),
-            "getEvents": _FEED,
-            "getJobEvents": _FEED,
+            "listJobs": Listing(each("jobs", "number"), **linked(), total=lambda answer: int(answer.json()["total"]),
+                                words=(("count", "exact"),)),
+            "getEvents": _FEED, "getJobEvents": _FEED,
         },
         faulty=("listJobs", (("limit", "many"),)),
         move=("addJobEvents", lambda made: {"event": "progressed", "progress": 0.5}),
     ),
     "gogrid": Speaker(
         Refusals(credential=403, scope=401, verb=404, job=400, parameter=400),
-        lists={
-            "getJobList": _GRID_LIST,
-            "postJobList": _GRID_LIST,
-            "getLookupList": _GRID_TABLE,
-            "postLookupList": _GRID_TABLE,
-        },
+        lists={"getJobList": _GRID_LIST, "postJobList": _GRID_LIST, "getLookupList": _GRID_TABLE, "postLookupList": _GRID_TABLE},
         filters={
             "job.state": _lived("grid"),
             "job.objecttype": _is("type"),
@@ -235,32 +211,20 @@ SPEAKERS: Mapping[str, Speaker] = {
     ),
     "comestri": Speaker(
         Refusals(verb=404, body=422),
-        lists={
-            "indexJobs": Listing(
-                _each("entries", "id"),
-                **_numbered("page", "per_page", 1),
-                total=lambda a: int(a.json()["total_entries"]),
-            )
-        },
+        lists={"indexJobs": Listing(each("entries", "id"), **numbered("page", "per_page", 1), total=lambda a: int(a.json()["total_entries"]))},
         filters={
             "id": _is("number"),
             "created_by": _is("owner"),
-            "created_time_from": _time("created", _since, "milliseconds"),
-            "created_time_to": _time("created", _until_told, "milliseconds"),
-            "updated_time_from": _time("updated", _since, "milliseconds"),
-            "updated_time_to": _time("updated", _until_told, "milliseconds"),
+            "created_time_from": _time("created", _since, "milliseconds"), "created_time_to": _time("created", _until_told, "milliseconds"),
+            "updated_time_from": _time("updated", _since, "milliseconds"), "updated_time_to": _time("updated", _until_told, "milliseconds"),
         },
         faulty=("indexJobs", (("per_page", "many"),)),
     ),
     "orange": Speaker(
         Refusals(parameter=400),
         lists={
-            "findJobs": Listing(
-                lambda answer: [one["id"] for one in answer.json()],
-                **_offset(),
-                of="id",
-                total=lambda answer: int(answer.headers["x-total-count"]),
-            )
+            "findJobs": Listing(lambda answer: [one["id"] for one in answer.json()], **offset(), of="id",
+                                total=lambda answer: int(answer.headers["x-total-count"]))
         },
         filters={"state": _lived("phase"), "resource": _is("object")},
         faulty=("findJobs", (("limit", "many"),)),
@@ -268,22 +232,19 @@ SPEAKERS: Mapping[str, Speaker] = {
     "geoop": Speaker(
         Refusals(body=400, move=422),
         lists={
-            "getJobs": Listing(
-                _each("jobs", "id"),
-                **_numbered("page", "recordsPerPage", 1),
-                total=lambda answer: int(answer.json()["metadata"]["recordsCount"]),
-            )
+            "getJobs": Listing(each("jobs", "id"), **numbered("page", "recordsPerPage", 1),
+                               total=lambda answer: int(answer.json()["metadata"]["recordsCount"]))
         },
         faulty=("getJobs", (("recordsPerPage", "many"),)),
         move=("patchJob", lambda made: {"id": int(made.number), "status": "Created"}),
     ),
-    "openlineage": Speaker(Refusals(job=None, parameter=None, body=400)),
     "fullstory": Speaker(
         Refusals(verb=404, parameter=400, body=400),
-        apart=dict.fromkeys(
-            ("getBatchEventsImports", "getBatchEventsImportErrors"),
-            "tests/acceptance/test_fullstory_live.py: test_long_lists_come_in_pages",
-        ),
-        faulty=("getBatchEventsImports", (("include_schema", "many"),)),
+        lists={
+            "getBatchEventsImports": Listing(_batch_names, **tokens(), subject=_batch(failing=False)),
+            "getBatchEventsImportErrors": Listing(_batch_names, **tokens(), subject=_batch(failing=True)),
+        },
+        faulty=("getBatchEventsImports", (("page_token", "many"),)),
     ),
-}
+    "openlineage": Speaker(Refusals(job=None, parameter=None, body=400)),
+}  # fmt: skip

@@ -47,7 +47,7 @@ class Stage:
         *,
         body: Bodies = None,
         headers: Mapping[str, str] | None = None,
-        job: Made | None = None,
+        job: Made | str | None = None,
         path: str | None = None,
         credential: bool = True,
         judged: bool = True,
@@ -70,7 +70,7 @@ class Stage:
             document.check(dialect, operation, answer)
         return answer
 
-    def path(self, operation: Operation, job: Made | None = None, **named: str) -> str:
+    def path(self, operation: Operation, job: Made | str | None = None, **named: str) -> str:
         """The path of an operation, about a job."""
         path = operation.path
         for parameter in operation.parameters:
@@ -79,12 +79,14 @@ class Stage:
                 path = path.replace("{" + parameter.name + "}", quote(word, safe=""))
         return path
 
-    def _named(self, parameter: Any, job: Made | None) -> str:
+    def _named(self, parameter: Any, job: Made | str | None) -> str:
         if parameter.name in _TENANTS:
             return self.project
         if parameter.name == "dialect":
             return "gogrid"
         assert job is not None, parameter.name
+        if isinstance(job, str):
+            return job
         return job.number if parameter.schema.get("type") == "integer" else job.id
 
 
