@@ -98,7 +98,10 @@ class Checkpointer(threading.Thread):
         """Bring the tree to the end of the log and have it signed, on the way too when that takes long. Raises LedgerError."""
         memory, current = self._known(connection)
         if self._tree is None or self._tree.epoch != current:
-            self._tree = Tree.stored(connection, current)
+            try:
+                self._tree = Tree.stored(connection, current)
+            except ValueError as error:
+                raise Refused(f"The stored tree is not whole: {error}.") from error
         growing = self._tree
         target, due = tree.head(connection), time.monotonic() + self._interval_s
         while growing.size < target and not self._ending.is_set():

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,11 +23,11 @@ from typing import Any, Final
 from ledger import merkle, note
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, Misconfigured
-from ledger.note import Signer
+from ledger.note import Signer, Verifier
 
 KEY_BYTES: Final = 32
 _KEY: Final = re.compile(r"key-[1-9][0-9]*")
-_NUMBER: Final = re.compile(r"key-([1-9][0-9]*)(\.retired)?$")
+_NUMBER: Final = re.compile(r"key-([1-9][0-9]*)(\.retired)?")
 
 
 class Refused(LedgerError):
@@ -71,11 +71,12 @@ class Notary:
                 f"The notary's memory {path} cannot be read: {error}. Bring it back from a copy of the folder."
             ) from error
 
-    def keys(self) -> dict[str, bytes]:
-        """The private keys by the names of their files, the oldest first."""
+    def keys(self, *, retired: bool = False) -> dict[str, bytes]:
+        """The private keys by the names of their files, the oldest first; on demand with those that sign no more."""
         found = {}
         names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
-        for name in sorted(filter(_KEY.fullmatch, names), key=lambda name: int(name[4:])):
+        pattern = _NUMBER if retired else _KEY
+        for name in sorted(filter(pattern.fullmatch, names), key=_number):
             try:
                 found[name] = bytes.fromhex((self.folder / name).read_text(encoding="ascii"))
             except (OSError, ValueError) as error:
@@ -94,12 +95,19 @@ class Notary:
             )
         return signers
 
+    def verifiers(self, names: Iterable[str]) -> tuple[Verifier, ...]:
+        """What all keys that ever signed are known by, under these names."""
+        private = self.keys(retired=True).values()
+        return tuple(Signer(name, key).verifier for name in names for key in private)
+
     def add_key(self) -> str:
         """Make a further key, which signs from now on beside the others; the name of its file."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A retired key's number is not given again.
         numbers = [
-            int(found[1]) for path in self.folder.iterdir() if (found := _NUMBER.match(path.name))
+            int(found[1])
+            for path in self.folder.iterdir()
+            if (found := _NUMBER.fullmatch(path.name))
         ]
         name = f"key-{max(numbers, default=0) + 1}"
         self._write(name, secrets.token_bytes(KEY_BYTES).hex())
@@ -204,6 +212,10 @@ class Notary:
             yield
         finally:
             os.close(descriptor)
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".retired").removeprefix("key-"))
 
 
 def _settle(folder: Path) -> None:

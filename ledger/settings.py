@@ -143,6 +143,7 @@ RESTART_S_MAX = 10.0  # longest pause; a read model that was mended is followed 
 SEAL_EVENTS_MAX = 5_000  # leaves written in one transaction: half a MiB, and memory for as many events
 SEAL_JOBS_KEPT_MAX = 50_000  # jobs whose last leaf the checkpointer keeps (150 bytes each), so that it need not look for it
 SEAL_STATEMENT_TIMEOUT_S = 300.0  # reading a batch takes well under a second, but on a disk in trouble
+FAULTS_SHOWN_MAX = 100  # sentences of what an audit found wrong; the count tells of the rest
 CHECKPOINT_INTERVAL_S = 5.0  # what was appended since the last checkpoint is not protected; each costs an fsync and half a KiB
 
 # --- questions ---------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ the entries of the tile of level 0 with its index. `parse(path(x)) == x`. Units:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger import merkle
@@ -76,6 +76,57 @@ def nodes(hashes: Hashes) -> merkle.Node:
         return merkle.folded(found)
 
     return node
+
+
+class Edge:
+    """The right edge of a growing tree: its last tile of each level, none of them full, since a full one is a hash of the next level."""
+
+    def __init__(self, size: int = 0, tiles: Iterable[bytes] = ()) -> None:
+        self.size = size
+        self._tiles = [bytearray(hashes) for hashes in tiles] or [bytearray()]
+
+    @classmethod
+    def of(cls, size: int, hashes: Hashes) -> Edge:
+        """The edge of the tree of that size that stands in tiles. Raises ValueError when they lack hashes."""
+        tiles: list[bytes] = []
+        for level in range(size.bit_length() // HEIGHT + 1):
+            index, width = divmod(size >> (HEIGHT * level), WIDTH)
+            found = hashes(level, index)[: width * HASH_BYTES] if width else b""
+            if len(found) != width * HASH_BYTES:
+                raise ValueError(f"tile {index} of level {level} lacks hashes")
+            tiles.append(found)
+        return cls(size, tiles)
+
+    def copy(self) -> Edge:
+        """Another one, which grows by itself."""
+        return Edge(self.size, map(bytes, self._tiles))
+
+    def grow(self, hashes: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
+        """Add leaves' hashes. What that adds to tiles: level, index of the first hash, hashes; no piece reaches into a second tile."""
+        first, self.size = self.size, self.size + len(hashes)
+        return self._grow(0, first, hashes)
+
+    @property
+    def root(self) -> bytes:
+        """The root of the tree."""
+        return merkle.root(self.size, nodes(lambda level, index: bytes(self._tiles[level])))
+
+    def _grow(
+        self, level: int, first: int, hashes: Sequence[bytes]
+    ) -> list[tuple[int, int, bytes]]:
+        pieces, above = [], []
+        if level == len(self._tiles):
+            self._tiles.append(bytearray())
+        last = self._tiles[level]
+        for start, end in runs(first, len(hashes)):
+            piece = b"".join(hashes[start - first : end - first])
+            pieces.append((level, start, piece))
+            last += piece
+            if end % WIDTH == 0:
+                above.append(merkle.folded(bytes(last)))
+                last.clear()
+        # The first of them is the root of the tile in which the first hash was.
+        return pieces + (self._grow(level + 1, first // WIDTH, above) if above else [])
 
 
 def bundled(entries: Iterable[bytes]) -> bytes:

@@ -6,6 +6,7 @@ one transaction, and never again; the leaf of position p has the index p - 1. Un
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
@@ -15,6 +16,7 @@ from psycopg import Connection
 from ledger import leaf, merkle, settings, sql, tile
 from ledger.errors import LedgerError
 from ledger.merkle import HASH_BYTES
+from ledger.tile import Edge
 
 SQL: Final = sql.load(__file__)
 
@@ -83,35 +85,28 @@ def joined(rows: list[tuple[Any, ...]], first: int) -> bytes:
 class Tree:
     """The tree of one epoch, for the one who makes it grow. Memory holds its right edge and the leaf hashes of jobs lately seen."""
 
-    def __init__(self, connection: Connection[Any], of: Epoch) -> None:
+    def __init__(self, connection: Connection[Any], of: Epoch, edge: Edge) -> None:
         self._connection = connection
         self.epoch = of
-        self.size = 0
-        # The last tile of each level, never full: a full one has become a hash of the next level.
-        self._edge: list[bytearray] = [bytearray()]
+        self._edge = edge
         self._seen: OrderedDict[bytes, bytes] = OrderedDict()
 
     @classmethod
     def stored(cls, connection: Connection[Any], of: Epoch) -> Self:
-        """The tree as it stands in the database."""
-        tree = cls(connection, of)
-        tiles = Tiles(connection, of.number)
-        tree._edge = []
-        for level, last in connection.execute(SQL["edge"], (of.number,)).fetchall():
-            index = int(last) // tile.WIDTH
-            hashes = tiles.hashes(level, index)
-            count = index * tile.WIDTH + len(hashes) // HASH_BYTES
-            if level == 0:
-                tree.size = count
-            full = len(hashes) == tile.WIDTH * HASH_BYTES
-            tree._edge.append(bytearray() if full else bytearray(hashes))
-        tree._edge.append(bytearray())
-        return tree
+        """The tree as it stands in the database. Raises ValueError when that lacks something."""
+        row = connection.execute(SQL["size"], (of.number,)).fetchone()
+        assert row is not None
+        return cls(connection, of, Edge.of(int(row[0]), Tiles(connection, of.number).hashes))
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self._edge.size
 
     @property
     def root(self) -> bytes:
         """The root of all of it."""
-        return merkle.root(self.size, tile.nodes(self._at_edge))
+        return self._edge.root
 
     def consistency(self, old: int) -> tuple[bytes, ...]:
         """The proof that the tree of that size is its beginning, out of what is stored. Raises ValueError when that lacks something."""
@@ -122,7 +117,7 @@ class Tree:
         to = min(to, self.size + settings.SEAL_EVENTS_MAX)
         wanted = {"blinding": self.epoch.blinding, "after": self.size, "to": to}
         # The edge in memory must not be ahead of the database when its transaction fails.
-        before = self.size, [bytearray(edge) for edge in self._edge]
+        before = self._edge.copy()
         try:
             with self._connection.transaction():
                 with self._connection.cursor(binary=True) as cursor:
@@ -131,7 +126,7 @@ class Tree:
                     raise Gap(f"Of the events {self.size + 1} to {to} only {len(rows)} are there.")
                 self._write(rows)
         except BaseException:
-            self.size, self._edge = before
+            self._edge = before
             self._seen.clear()
             raise
         return self.size
@@ -139,66 +134,54 @@ class Tree:
     def _write(self, rows: list[tuple[int, bytes, int, bytes, bytes]]) -> None:
         first, entries, hashes = self.size, [], []
         self._recall(rows)
-        for position, job_id, _, columns, body in rows:
-            if position != self.size + 1:
-                raise Gap(f"The event {self.size + 1} is missing.")
+        for at, (position, job_id, _, columns, body) in enumerate(rows, start=first + 1):
+            if position != at:
+                raise Gap(f"The event {at} is missing.")
             entry = leaf.leaf(position, columns, self._seen.get(job_id, leaf.NO_PREVIOUS), body)
             found = sha256(b"\x00" + entry).digest()
             self._seen[job_id] = found
             self._seen.move_to_end(job_id)
             entries.append(entry)
             hashes.append(found)
-            self.size += 1
-        pieces = [
-            (self.epoch.number, start, tile.bundled(entries[start - first : end - first]))
+        number = self.epoch.number
+        bundles = [
+            (number, start, tile.bundled(entries[start - first : end - first]))
             for start, end in tile.runs(first, len(entries))
         ]
         with self._connection.cursor() as cursor:
-            cursor.executemany(SQL["add_entries"], pieces)
-            cursor.executemany(SQL["add_hashes"], self._grown(0, first, hashes))
+            cursor.executemany(SQL["add_entries"], bundles)
+            pieces = self._edge.grow(hashes)
+            cursor.executemany(SQL["add_hashes"], [(number, *piece) for piece in pieces])
         while len(self._seen) > settings.SEAL_JOBS_KEPT_MAX:
             self._seen.popitem(last=False)
 
-    def _grown(
-        self, level: int, first: int, hashes: list[bytes]
-    ) -> list[tuple[int, int, int, bytes]]:
-        """The rows that these hashes make on their level and all above; the edge takes them in."""
-        rows, above = [], []
-        if level == len(self._edge):
-            self._edge.append(bytearray())
-        edge = self._edge[level]
-        for start, end in tile.runs(first, len(hashes)):
-            piece = b"".join(hashes[start - first : end - first])
-            rows.append((self.epoch.number, level, start, piece))
-            edge += piece
-            if end % tile.WIDTH == 0:
-                above.append(merkle.folded(bytes(edge)))
-                edge.clear()
-        if above:
-            # The first of them is the root of the tile in which the first hash was.
-            rows += self._grown(level + 1, first // tile.WIDTH, above)
-        return rows
-
     def _recall(self, rows: list[tuple[int, bytes, int, bytes, bytes]]) -> None:
         """Look up the leaf hashes before the first events of jobs that were not seen lately."""
-        missing: dict[bytes, int] = {}
-        for _, job_id, version, _, _ in rows:
-            if version > 1 and job_id not in self._seen:
-                missing.setdefault(job_id, version - 1)
-        fresh = {job_id for _, job_id, version, _, _ in rows if version == 1}
-        asked = {job_id: version for job_id, version in missing.items() if job_id not in fresh}
-        if not asked:
-            return
-        words = {
-            "jobs": [job_id.hex() for job_id in asked],
-            "versions": list(asked.values()),
-            "epoch": self.epoch.number,
-            "size": self.size,
-        }
-        with self._connection.cursor(binary=True) as cursor:
-            for job_id, found in cursor.execute(SQL["previous"], words):
-                self._seen[job_id] = found
+        asked = unseen(rows, self._seen)
+        if asked:
+            self._seen.update(previous(self._connection, self.epoch.number, self.size, asked))
 
-    def _at_edge(self, level: int, index: int) -> bytes:
-        assert index == (self.size >> (tile.HEIGHT * level)) // tile.WIDTH
-        return bytes(self._edge[level])
+
+def unseen(rows: Sequence[Sequence[Any]], seen: Container[bytes]) -> dict[bytes, int]:
+    """The jobs whose first event among these follows one that was not seen, and that one's version. A row begins with position, job, version."""
+    asked: dict[bytes, int] = {}
+    begun: set[bytes] = set()
+    for _, job_id, version, *_ in rows:
+        if job_id not in begun and version > 1 and job_id not in seen:
+            asked[job_id] = version - 1
+        begun.add(job_id)
+    return asked
+
+
+def previous(
+    connection: Connection[Any], number: int, size: int, asked: Mapping[bytes, int]
+) -> dict[bytes, bytes]:
+    """The stored leaf hashes of events, each named by its job and version, as far as the tree of that size has them."""
+    words = {
+        "jobs": [job_id.hex() for job_id in asked],
+        "versions": list(asked.values()),
+        "epoch": number,
+        "size": size,
+    }
+    with connection.cursor(binary=True) as cursor:
+        return dict(cursor.execute(SQL["previous"], words).fetchall())

@@ -24,9 +24,10 @@ JOIN LATERAL (
 ) t ON true
 WHERE e.notification_id <= %(size)s
 
--- name: edge
--- The last row of each level that there is.
-SELECT level, max(first) FROM proof.tiles WHERE epoch = %s GROUP BY level ORDER BY level
+-- name: size
+-- How many leaves there are.
+SELECT coalesce((SELECT first + octet_length(hashes) / 32 FROM proof.tiles
+                 WHERE epoch = %s AND level = 0 ORDER BY first DESC LIMIT 1), 0)
 
 -- name: hashes
 -- A tile, in the pieces in which it was written.

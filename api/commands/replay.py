@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from api.checks import verdict
 from api.commands.options import Data, DatabaseUrl, Json, command_group
 from api.commands.output import say, say_json
 from api.commands.progress import bar
-from api.commands.verify import verdict
 from api.place import Where, opened
 from api.transfer.catch_up import catch_up
 from ledger import store

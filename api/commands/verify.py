@@ -1,99 +1,142 @@
-"""`jobledger verify`: CHECKS, each of which finds what is not as the log has it.
+"""`jobledger verify`: CHECKS on a ledger, or a proof on its own.
 
-Invariants: a check changes nothing that anybody reads; what it finds, it names; exit code 0 means that all was found right, 1 that something was
-not. A further check is a row of CHECKS, with its option. Errors: the place's."""
+Invariants: exit code 0 means that all was found right, 1 that something was not, 3 that nothing was found wrong but something could not be checked; a
+proof file is checked without any ledger. Errors: the place's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from api.checks import CHECKS, Verdict, Wanted, made
 from api.commands.options import Data, DatabaseUrl, Json, command_group
 from api.commands.output import say, say_json
-from api.commands.progress import bar
-from api.place import Place, Where, opened
-from api.transfer.catch_up import catch_up
-from ledger import store
-from projections import PROJECTIONS
-from projections.rebuild import Compared, compare
+from api.place import Where, opened
+from api.transfer.lines import BadFile
+from ledger.note import BadKey, Verifier
 
 command = command_group()
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found. `faults` are sentences, one for each thing that is wrong; `told` says what was looked at; `shown` goes into --json."""
-
-    told: str
-    faults: tuple[str, ...] = ()
-    shown: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One row of CHECKS: the option that asks for it alone, and what it looks at, in verdicts as they are found."""
-
-    name: str
-    run: Callable[[Place], Iterable[Verdict]]
-
-
-def projections(place: Place) -> Iterable[Verdict]:
-    """Every read model, folded anew from the log beside the live one and compared with it row for row."""
-    catch_up(place, place.asked(store.head))
-    for projection in PROJECTIONS:
-        with bar(projection.name) as progress:
-            found = compare(place.dsn, projection.name, progress)
-        yield verdict(projection.name, found)
-
-
-def verdict(name: str, found: Compared) -> Verdict:
-    """What a comparison says, in words."""
-    return Verdict(
-        f"{name}: {found.rows} rows at position {found.position}, {found.different} not as the log has them",
-        tuple(f"{name}: {' '.join(key)}" for key in found.keys),
-        {"name": name, **found.shown()},
-    )
-
-
-CHECKS: tuple[Check, ...] = (Check("projections", projections),)
+Since = Annotated[
+    Path | None,
+    typer.Option(
+        "--since",
+        metavar="CHECKPOINT",
+        help="A checkpoint obtained earlier: what it covers must still be the same. Only what came later is read again, unless --full.",
+    ),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="VKEY",
+        help="A key that you believe, as the operator gave it to you (NAME+ID+BASE64), or a file with one a line. May be repeated.",
+    ),
+]
 
 
 @command.command()
 def verify(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="A proof that `jobledger prove` made: checked offline."
+        ),
+    ] = None,
+    since: Since = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="With --since: read what is older as well.")
+    ] = False,
+    key: Keys = None,
     only_projections: Annotated[
-        bool,
-        typer.Option("--projections", help="Only the read models: every row against the log."),
+        bool, typer.Option("--projections", help="Only the read models: every row against the log.")
     ] = False,
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
-    """Prove that what is served is what the log says, and name whatever is not.
+    """Prove that what is served is what the log says, and the log what was signed; name whatever is not.
 
     \b
-    jobledger verify --data ./ledger --projections
+    jobledger verify --data ./ledger
+    jobledger verify --data ./ledger --since monday.checkpoint --key 'ledger.example.com/log+1a2b3c4d+AZ...'
+    jobledger verify job.proof.json --key keys.txt
 
-    The log is folded anew into tables beside the live ones, up to where those stand, and compared with them row for row. Each row that differs
-    is named on a line of its own, and the exit code is then 1; `jobledger rebuild` puts such a read model right. It may run while the
-    ledger serves. With --json: {"good", "projections": [{"name", "position", "rows", "different", "keys"}]}.
+    Every event is read again and held against its leaf, the leaves against the tree, the tree against every checkpoint; triggers, grants,
+    policies and functions against what the migrations make; the read models against the log, row for row. It may run while the
+    ledger serves. What was appended since the last checkpoint is not protected yet. Exit codes: 0 right, 1 wrong, 3 not all of it
+    could be checked. With --json: {"good", "log", "schema", "projections"}.
     """  # noqa: D301 - Typer must see the backspace itself
-    asked = {name for name, wanted in (("projections", only_projections),) if wanted}
-    good, answers = True, dict[str, list[dict[str, Any]]]()
+    keys = tuple(one for word in key or () for one in _believed(word))
+    if file is not None:
+        _end(_offline(file, keys), json=json)
+        return
+    wanted = Wanted(None if since is None else _read(since), keys, full or since is None)
+    asked = {"projections"} if only_projections else {check.name for check in CHECKS}
+    if not wanted.full and not only_projections:
+        asked.remove("projections")
+    verdicts: list[tuple[str, Verdict]] = []
     with opened(Where.said(data, database_url)) as place:
         for check in CHECKS:
-            if asked and check.name not in asked:
-                continue
-            for found in check.run(place):
-                good = good and not found.faults
-                answers.setdefault(check.name, []).append(found.shown)
-                if not json:
-                    say(found.told)
-                    for fault in found.faults:
-                        say(f"  {fault}")
+            if check.name in asked:
+                for found in made(check, place, wanted):
+                    verdicts.append((check.name, found))
+                    if not json:
+                        _tell(found)
+    _end(verdicts, json=json, told=True)
+
+
+def _offline(file: Path, keys: tuple[Verifier, ...]) -> list[tuple[str, Verdict]]:
+    from ledger import proof
+    from ledger.errors import LedgerError
+
+    if not keys:
+        raise BadKey(
+            "A proof is worth as much as the key that you check it with: give one by --key."
+        )
+    try:
+        shown = proof.checked(_read(file), keys)
+    except LedgerError as error:
+        return [("proof", Verdict(f"{file}: not proved", (str(error),), {"faults": [str(error)]}))]
+    told = f"{file}: {shown['events']} events of job {shown['job']} are in the log {shown['origin']} of {shown['size']} events"
+    return [("proof", Verdict(told, (), shown))]
+
+
+def _end(verdicts: list[tuple[str, Verdict]], *, json: bool, told: bool = False) -> None:
+    answers: dict[str, list[dict[str, Any]]] = {}
+    for name, found in verdicts:
+        if not (json or told):
+            _tell(found)
+        undone = {"undone": found.undone} if found.undone else {}
+        answers.setdefault(name, []).append({**found.shown, **undone})
+    good = not any(found.faults for _, found in verdicts)
     if json:
         say_json({"good": good, **answers})
     if not good:
         raise typer.Exit(1)
+    if any(found.undone for _, found in verdicts):
+        raise typer.Exit(3)
+
+
+def _tell(found: Verdict) -> None:
+    say(found.told)
+    if found.undone:
+        say(f"  {found.undone}")
+    for fault in found.faults:
+        say(f"  {fault}")
+
+
+def _believed(word: str) -> tuple[Verifier, ...]:
+    if Path(word).is_file():
+        lines = _read(Path(word)).splitlines()
+        return tuple(Verifier.parse(line) for line in lines if line.strip())
+    return (Verifier.parse(word),)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise BadFile(f"{path} cannot be read: {error}.") from error

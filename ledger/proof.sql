@@ -1,0 +1,33 @@
+-- name: job
+-- Every event of a job up to a position, with all that stands under its leaf.
+SELECT notification_id, event_id, originator_id, originator_version, occurred_at, recorded_at, project, topic, credential_id, salt, state
+FROM ledger.stored_events
+WHERE originator_id = %(job_id)s AND project = %(project)s AND notification_id <= %(size)s
+ORDER BY originator_version
+
+-- name: event
+-- One event, with all that stands under its leaf.
+SELECT notification_id, event_id, originator_id, originator_version, occurred_at, recorded_at, project, topic, credential_id, salt, state
+FROM ledger.stored_events
+WHERE notification_id = %(position)s AND project = %(project)s
+
+-- name: before
+-- The position of an event of a job.
+SELECT notification_id FROM ledger.stored_events WHERE originator_id = %s AND originator_version = %s
+
+-- name: last
+-- The last checkpoint of the log that is signed now, and what blinds its leaves.
+SELECT e.epoch, e.origin, e.blinding, c.size, c.note
+FROM proof.epochs e JOIN proof.checkpoints c ON c.epoch = e.epoch
+ORDER BY e.epoch DESC, c.size DESC LIMIT 1
+
+-- name: tiles
+-- Some tiles, in the pieces in which they were written.
+SELECT asked.level, asked.index, t.first, t.hashes
+FROM unnest(%(levels)s::integer[], %(indexes)s::bigint[]) AS asked (level, index)
+JOIN proof.tiles t ON t.epoch = %(epoch)s AND t.level = asked.level AND t.first >= asked.index * 256 AND t.first < asked.index * 256 + 256
+ORDER BY t.level, t.first
+
+-- name: leaf
+-- The piece of a bundle in which a leaf stands.
+SELECT first, entries FROM proof.leaves WHERE epoch = %s AND first <= %s ORDER BY first DESC LIMIT 1
