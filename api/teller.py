@@ -144,7 +144,7 @@ class Teller:
             case Each():
                 return await self._each(question, asked)
             case Query() | Named() | Tally() | Feed():
-                return await self._read(question)
+                return await self._read(question, asked)
             case Submission():
                 async with refusals():
                     committed = await self.batches.take(question)
@@ -232,19 +232,20 @@ class Teller:
         await self._followed(_position(answer), asked)
         return answer
 
-    async def _read(self, question: Query | Named | Tally | Feed) -> Answer:
+    async def _read(self, question: Query | Named | Tally | Feed, asked: Asked) -> Answer:
+        sight = (asked.who.project,)  # the credential's, whatever project the question names
         if not isinstance(question, Feed) and question.min_position:
             await self._reach(question.min_position)
         async with refusals(), self.pool.connection() as connection:
             match question:
                 case Query():
-                    return await query.find(connection, question)
+                    return await query.find(connection, question, sight)
                 case Named():
-                    return await query.named(connection, question)
+                    return await query.named(connection, question, sight)
                 case Tally():
-                    return await query.tally(connection, question)
+                    return await query.tally(connection, question, sight)
                 case Feed():
-                    return await query.feed(connection, question)
+                    return await query.feed(connection, question, sight)
 
     async def _reach(self, position: int) -> None:
         async with refusals():

@@ -36,7 +36,7 @@ def encode(additions: Sequence[Addition]) -> str:
     identities: list[list[Any]] = []
     for unit, addition in enumerate(additions):
         job_id, version, project = addition.history.job_id, addition.after, addition.history.project
-        streams.append([unit, job_id, version])
+        streams.append([unit, job_id, version, project])
         for event, envelope, at, state, event_id, line in addition.claims:
             version += 1
             rows.append(

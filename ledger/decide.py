@@ -26,9 +26,7 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
     if isinstance(event, events.Created):
         return _create(job, event)
     if job is None or job.project != command.envelope.project:
-        raise UnknownJob(
-            f"There is no job {command.job_id} in project {command.envelope.project!r}."
-        )
+        raise unknown(command)
     if command.if_version is not None and command.if_version != job.version:
         raise Conflict(
             f"The job is at version {job.version}, not at {command.if_version}.",
@@ -47,6 +45,11 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
     if isinstance(event, events.Failed):
         _check_failure(job, event)
     return (event,)
+
+
+def unknown(command: Command) -> UnknownJob:
+    """There is no such job in the command's project, whether another has one or not."""
+    return UnknownJob(f"There is no job {command.job_id} in project {command.envelope.project!r}.")
 
 
 def _create(job: Job | None, event: events.Created) -> tuple[Event, ...]:

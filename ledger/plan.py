@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ledger import events
 from ledger.commands import Command, Write
-from ledger.decide import decide
+from ledger.decide import decide, unknown
 from ledger.errors import BatchRefused, Failure, IdentityTaken, LedgerError
 from ledger.events import Event
 from ledger.job import Job, evolve
@@ -29,7 +29,7 @@ def plan(
     new_number: Callable[[], int],
 ) -> Unit:
     """The unit that saves `write`, given the jobs it touches. Raises a LedgerError when it may not be saved."""
-    jobs: dict[UUID, Job | None] = {job_id: known.get(job_id) for job_id in write.job_ids}
+    jobs = _own(write, known)
     versions = {job_id: job.version if job else 0 for job_id, job in jobs.items()}
     expected = dict(versions)
     entries: list[Entry] = []
@@ -61,6 +61,16 @@ def plan(
     )
 
 
+def _own(write: Write, known: Mapping[UUID, Job]) -> dict[UUID, Job | None]:
+    """The write's jobs as they are known. What is known serves all projects, so another's job is none here, whatever decides on it."""
+    own: dict[UUID, Job | None] = {}
+    for command in write.commands:
+        job = known.get(command.job_id)
+        ours = job is not None and job.project == command.envelope.project
+        own[command.job_id] = job if ours else None
+    return own
+
+
 def outcome(write: Write, versions: Mapping[UUID, int]) -> dict[str, Any]:
     """What an idempotency key keeps: the write's jobs, in the order first named, at the versions it left them."""
     order = dict.fromkeys(command.job_id for command in write.commands)
@@ -70,6 +80,18 @@ def outcome(write: Write, versions: Mapping[UUID, int]) -> dict[str, Any]:
 def refused(write: Write, failures: Sequence[Failure]) -> LedgerError:
     """The error of a write: that of its only command, or all of them with their indices."""
     return failures[0].error if len(write.commands) == 1 else BatchRefused(tuple(failures))
+
+
+def strangers(write: Write, job_id: UUID) -> LedgerError:
+    """The refusal of a write about a job that is another project's: as if there were none. An id that it would give to a new job is taken."""
+    failures = []
+    for index, command in enumerate(write.commands):
+        if command.job_id == job_id:
+            error: LedgerError = unknown(command)
+            if isinstance(command.event, events.Created):
+                error = IdentityTaken(f"Job {job_id} exists already.", field="id", holder=None)
+            failures.append(Failure(index, error))
+    return refused(write, failures)
 
 
 def taken(write: Write, holders: Mapping[tuple[str, str], UUID]) -> list[Failure]:

@@ -243,6 +243,6 @@ def _batch(stored_events: Sequence[StoredEvent], event_ids: Sequence[UUID]) -> s
         except UnicodeDecodeError as error:
             raise DataError(f"The ledger keeps UTF-8 JSON, not other bytes: {error}") from error
         rows.append([0, str(job_id), version, event.topic, str(event_id), None, state, "", None])
-    streams = [[0, str(job_id), version] for job_id, version in expected.items()]
+    streams = [[0, str(job_id), version, ""] for job_id, version in expected.items()]
     batch = {"events": rows, "streams": streams, "identities": [], "keys": []}
     return pydantic_core.to_json(batch).decode()

@@ -77,7 +77,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """A unit was not saved. `reason` is key, again, stale or taken; see the function ledger.append."""
+    """A unit was not saved. `reason` is key, again, stale, stranger or taken; see the function ledger.append."""
 
     reason: str
     detail: Any
@@ -113,7 +113,12 @@ def encode_batch(units: Sequence[Unit]) -> str:
                     [number, envelope.project, kind, value, str(entry.job_id)]
                     for kind, value in identities_of(entry.event)
                 ]
-        streams += [[number, str(job_id), version] for job_id, version in unit.expected.items()]
+        # Whose a job is: one that is another's turns the unit away. A unit without entries for a job has no say in it.
+        whose = {entry.job_id: entry.envelope.project for entry in unit.entries}
+        streams += [
+            [number, str(job_id), version, whose.get(job_id)]
+            for job_id, version in unit.expected.items()
+        ]
         if unit.key is not None:
             keys.append(
                 [number, unit.key.project, unit.key.key, unit.key.request_hash.hex(), unit.outcome]
@@ -178,14 +183,20 @@ async def stream_to(
 
 
 async def read_after(
-    connection: Connection, position: int, limit: int, *, project: str | None = None
+    connection: Connection,
+    position: int,
+    limit: int,
+    *,
+    project: str | None = None,
+    sight: Sight = None,
 ) -> list[Recorded]:
     """At most `limit` events behind `position`, in order; of one project or of all."""
     if project is None:
-        found = await rows(connection, None, SQL["read_after"], (position, limit), prepare=True)
+        found = await rows(connection, sight, SQL["read_after"], (position, limit), prepare=True)
     else:
         values = (project, position, limit)
-        found = await rows(connection, (project,), SQL["read_project_after"], values, prepare=True)
+        sight = sight or (project,)
+        found = await rows(connection, sight, SQL["read_project_after"], values, prepare=True)
     return [decode(Row(*row)) for row in found]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
@@ -16,7 +17,7 @@ from psycopg import AsyncConnection
 from ledger import settings, store
 from ledger.desk import Desk, replay
 from ledger.errors import Busy, Invalid, LedgerError, Unreachable
-from ledger.plan import refused, taken
+from ledger.plan import refused, strangers, taken
 from ledger.store import Appended, Result, TurnedAway, Unit
 from ledger.waiting import Waiting, refuse_all
 
@@ -158,6 +159,8 @@ class Writer:
                 assert unit.key is not None
                 kept = bytes.fromhex(detail["request_hash"])
                 waiting.resolve(await replay(connection, unit.key, kept, detail["outcome"]))
+            case TurnedAway("stranger"):
+                raise strangers(waiting.write, UUID(answer.detail))
             case TurnedAway("taken"):
                 if failures := taken(waiting.write, await store.holders(connection, unit)):
                     raise refused(waiting.write, failures)

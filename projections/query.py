@@ -1,7 +1,8 @@
 """Answers: what the read models and the log say to a question.
 
 Invariants: an answer is of one moment, and each of its jobs equals the fold of its log at the answer's position, even while one read model is
-behind another; nothing of another project is in it. The connection is in autocommit mode and UTC.
+behind another; nothing of another project is in it, nor of one
+that is not in `sight`, which is the question's own by default. The connection is in autocommit mode and UTC.
 Errors: Invalid; Busy before the first build; psycopg's own."""
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 
 import psycopg
 
-from ledger import settings, sight, sql, store
+from ledger import settings, sql, store
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
 from ledger.job import Job, fold
+from ledger.sight import Sight, rows
 from ledger.store import Connection
 from projections import row, statement
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
@@ -25,28 +27,30 @@ SQL = sql.load(__file__)
 _POSITION, _STATES_POSITION, _TOTAL = -3, -2, -1
 
 
-async def find(connection: Connection, query: Query) -> Page:
+async def find(connection: Connection, query: Query, sight: Sight = None) -> Page:
     """One page of the jobs that a question is about."""
+    sight = sight or (query.project,)
     text, values = statement.page(query)
-    rows = await _rows(connection, query.project, text, values)
+    rows = await _rows(connection, sight, text, values)
     found = [one for one in rows if one[0] is not None]
-    jobs = await _jobs(connection, query.project, found[: query.limit])
+    jobs = await _jobs(connection, sight, found[: query.limit])
     after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
     return Page(jobs, after, rows[0][_TOTAL], rows[0][_POSITION])
 
 
-async def named(connection: Connection, asked: Named) -> tuple[Job, ...]:
+async def named(connection: Connection, asked: Named, sight: Sight = None) -> tuple[Job, ...]:
     """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
+    sight = sight or (asked.project,)
     column, names = _names(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    rows = await _rows(connection, asked.project, statement.called(column), values)
+    rows = await _rows(connection, sight, statement.called(column), values)
     found = [one for one in rows if one[0] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    return await _jobs(connection, asked.project, found)
+    return await _jobs(connection, sight, found)
 
 
 def _names(asked: Named) -> tuple[statement.Name, list[Any]]:
@@ -64,18 +68,20 @@ def _storable(text: str) -> bool:
     return "\x00" not in text and text.encode(errors="replace").decode() == text
 
 
-async def tally(connection: Connection, asked: Tally) -> Counts:
+async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Counts:
     """The counters of a project."""
-    rows = await _rows(connection, asked.project, statement.tally(), {"project": asked.project})
+    sight = sight or (asked.project,)
+    rows = await _rows(connection, sight, statement.tally(), {"project": asked.project})
     counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
     return Counts(counts, rows[0][0])
 
 
-async def feed(connection: Connection, asked: Feed) -> Events:
+async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Events:
     """The log behind a position: of a project, or of one job of it."""
+    sight = sight or (asked.project,)
     if asked.job_id is None:
         recorded = await store.read_after(
-            connection, asked.after, asked.limit, project=asked.project
+            connection, asked.after, asked.limit, project=asked.project, sight=sight
         )
     else:
         values = {
@@ -84,25 +90,23 @@ async def feed(connection: Connection, asked: Feed) -> Events:
             "after": asked.after,
             "limit": asked.limit,
         }
-        found = await sight.rows(
-            connection, (asked.project,), SQL["events_of_job"], values, prepare=True
-        )
+        found = await rows(connection, sight, SQL["events_of_job"], values, prepare=True)
         recorded = [decode(Row(*one)) for one in found]
     return Events(tuple(recorded), recorded[-1].position if recorded else asked.after)
 
 
 async def _rows(
-    connection: Connection, project: str, text: bytes, values: statement.Parameters
+    connection: Connection, sight: Sight, text: bytes, values: statement.Parameters
 ) -> list[tuple[Any, ...]]:
     try:
         # Binary results: times and ids need no parsing.
-        return await sight.rows(connection, (project,), text, values, prepare=True, binary=True)
+        return await rows(connection, sight, text, values, prepare=True, binary=True)
     except psycopg.errors.UndefinedTable as error:
         raise Busy("The read models are being made for the first time.") from error
 
 
 async def _jobs(
-    connection: Connection, project: str, rows: Sequence[tuple[Any, ...]]
+    connection: Connection, sight: Sight, rows: Sequence[tuple[Any, ...]]
 ) -> tuple[Job, ...]:
     """Rows as jobs. A job that changed behind the position of its history's read model is folded from the log instead."""
     jobs = [row.job(one) for one in rows]
@@ -112,14 +116,14 @@ async def _jobs(
         if job.position > one[_STATES_POSITION]
     }
     if late:
-        folded = await _folded(connection, project, late)
+        folded = await _folded(connection, sight, late)
         jobs = [folded.get(job.id, job) for job in jobs]
     return tuple(jobs)
 
 
-async def _folded(connection: Connection, project: str, versions: dict[Any, int]) -> dict[Any, Job]:
+async def _folded(connection: Connection, sight: Sight, versions: dict[Any, int]) -> dict[Any, Job]:
     """Jobs as they were at these versions. The log does not change, so it does not matter that it is read a moment later."""
-    streams = await store.streams(connection, dict.fromkeys(versions, 0), sight=(project,))
+    streams = await store.streams(connection, dict.fromkeys(versions, 0), sight=sight)
     folded = {}
     for job_id, recorded in streams.items():
         job = fold([one for one in recorded if one.version <= versions[job_id]])

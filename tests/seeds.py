@@ -118,5 +118,39 @@ SEEDS: tuple[Seed, ...] = (
                 "return self.positions.move(connection, self.table, to) or to"),),
         "tests/projections/test_poison.py::test_poison_is_found_exactly", "DID NOT RAISE", short=True,
     ),
+    Seed(
+        "policy-for-all", "P6", "The readers' policy lets every row through; the API's own filters are off in this test.",
+        (Change("ledger/migrations/0007_walls.sql", "USING (project = ANY ((SELECT ledger.sight())::text[]))", "USING (true)"),),
+        "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing",
+    ),
+    Seed(
+        "no-force", "P6", "Row-level security does not hold for a table's owner.",
+        (Change("ledger/migrations/0007_walls.sql", ", FORCE ROW LEVEL SECURITY', walled", "', walled"),),
+        "tests/ledger/test_sight.py::test_every_table_of_many_projects_is_behind_the_wall", "lacks FORCE",
+    ),
+    Seed(
+        "sight-of-the-path", "P6", "The database shows the project that a path names, and not that of the credential.",
+        (Change("api/teller.py", "sight = (asked.who.project,)", "sight = None"),),
+        "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing",
+    ),
+    Seed(
+        "list-forgets-project", "P6", "Lists do not ask for a project, and the readers' policy lets every row through.",
+        (
+            Change("ledger/migrations/0007_walls.sql", "USING (project = ANY ((SELECT ledger.sight())::text[]))", "USING (true)"),
+            Change("projections/statement.py", '[SQL("j.project = %(project)s")]', '[SQL("%(project)s::text IS NOT NULL")]'),
+        ),
+        "tests/api/test_tenants.py::test_nothing_of_another_tenant_shows", "canary|but of nothing",
+    ),
+    Seed(
+        "cursor-of-any-project", "P6", "A cursor is good for a list of any project.",
+        (Change("api/cursor.py", "(query.project, conditions,", "(conditions,"),),
+        "tests/api/test_tenants.py::test_a_cursor_is_good_for_its_own_project_only", "422",
+    ),
+    Seed(
+        "append-to-strangers", "P6", "The log takes events for a job of another project.",
+        (Change("ledger/migrations/0010_strangers.sql", "OR last.project IS NOT NULL AND last.project IS DISTINCT FROM a.project", ""),
+         Change("ledger/plan.py", "job.project == command.envelope.project", "True")),
+        "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing|changed",
+    ),
 )
 # fmt: on
