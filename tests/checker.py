@@ -91,7 +91,8 @@ def check(log: Sequence[Recorded], lines: Iterable[Line]) -> Verdict:
     verdict.counts.update(events=len(log), operations=len(operations), looks=len(looks))
     _check_log(verdict, log, looks)
     for recorded in log:
-        operation = operations.get(recorded.note or "")
+        # In process its name is its note; over HTTP, where not every dialect has notes, the id of its request.
+        operation = operations.get(recorded.note or recorded.envelope.request_id or "")
         if operation is None or operation.sent_ns is None:
             verdict.add(Finding.UNINVITED, _place(recorded))
         else:
@@ -205,10 +206,11 @@ def _check_operation(verdict: Verdict, operation: Operation) -> None:
 
 
 def _same(said: Said, recorded: Recorded) -> bool:
-    """Whether an event is what was asked for, to the byte; a number may have been given by the ledger."""
+    """Whether an event is what was asked for, to the byte; names may have been given by the ledger."""
     fields = json.loads(encode(recorded.event, recorded.envelope))["event"]
-    if "number" not in said.fields:
-        fields.pop("number", None)
+    for name in ("number", "request_id"):
+        if name not in said.fields:
+            fields.pop(name, None)
     return (
         said.topic == recorded.topic
         and said.job in (None, str(recorded.job_id))
