@@ -86,9 +86,9 @@ def code_of(code: str) -> str:
 def _message(asked: Asked, error: LedgerError, status: int) -> str:
     if error.code in ("unknown_job", "unknown_project"):
         return "Requested resource does not exist"
-    if status == 500:
-        return f"{error} Report it with the request id {asked.request_id}."
-    return str(error).encode("utf-8", "replace").decode()
+    report = f" Report it with the request id {asked.request_id}." if status == 500 else ""
+    # What a sentence quotes may be no characters at all.
+    return f"{error}{report}".encode("utf-8", "replace").decode()
 
 
 def _headers(error: LedgerError, status: int) -> tuple[tuple[str, str], ...]:
