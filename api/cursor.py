@@ -39,7 +39,8 @@ def decode(word: str, query: Query) -> After:
         raise _bad()
     if list_of != _list_of(query):
         raise Invalid(
-            "The cursor belongs to a list with other filters or another order.", field="cursor"
+            "The cursor belongs to a list with other filters, another order, or of another moment.",
+            field="cursor",
         )
     return After(tuple(values), number)
 
@@ -64,6 +65,8 @@ def _list_of(query: Query) -> str:
     words = repr(
         (query.project, conditions, [(sort.column, sort.descending) for sort in query.sort])
     )
+    if query.as_of is not None:
+        words += repr((query.as_of.position, str(query.as_of.happened)))
     return hashlib.sha256(words.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

@@ -5,7 +5,7 @@ what it may answer, OpenAPI says. Errors: `ask` raises LedgerError, which the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ from ledger.committer import Committed
 from ledger.errors import LedgerError
 from ledger.job import Job
 from ledger.names import Name
+from ledger.past import AsOf
 from ledger.settings import BODY_BYTES_MAX
 from projections.question import Counts, Events, Feed, Named, Page, Query, Tally
 
@@ -64,6 +65,8 @@ class Principal:
 class Asked:
     """A request in words. `query` keeps order and repeats; header names are lower case; `request_id` is ours, for logs and events.
 
+    `as_of`: the earlier moment to answer for; `now` is then its time.
+
     Not frozen, since the edge fills in body and principal as it comes to know them; whoever else is handed one only reads it."""
 
     method: str
@@ -76,6 +79,7 @@ class Asked:
     request_id: str = ""
     base_url: str = ""
     principal: Principal | None = None
+    as_of: AsOf | None = None
     new_id: Callable[[], UUID] = uuid7
 
     @property
@@ -182,7 +186,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of OPERATIONS. `body_bytes_max` bounds the body; who may send more than others is asked for his credential before it is read."""
+    """One row of OPERATIONS. `body_bytes_max` bounds the body; who may send more than others is asked for his credential before it is read.
+
+    `past`: the words among which an earlier moment may be named, where the operation can be asked as of one."""
 
     id: str
     method: str
@@ -198,3 +204,4 @@ class Operation:
     faults: tuple[type[LedgerError], ...] = ()
     description: str = ""
     body_bytes_max: int = BODY_BYTES_MAX
+    past: Callable[[Asked], Iterable[tuple[str, str]]] | None = None

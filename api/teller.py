@@ -12,6 +12,7 @@ from typing import Any, Self
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api import past
 from api.admission import Admission
 from api.auth import Authenticator
 from api.batch import results
@@ -40,6 +41,7 @@ from api.operation import (
 from api.pages import Pages
 from api.refusals import refusals
 from api.secret import Secret
+from api.travel import Travel
 from ledger import names, settings
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
@@ -93,6 +95,7 @@ class Teller:
         self.authenticator = Authenticator(self.pool, secret)
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
+        self.travel = Travel(self.pool, self._reached)
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = AsyncExitStack()
@@ -126,11 +129,12 @@ class Teller:
             return await self._answered(operation, asked)
 
     async def _answered(self, operation: Operation, asked: Asked) -> Said:
+        then = await self.travel.lead(operation, asked)
         # What takes long to read is read beside the event loop.
         large = len(asked.body) > settings.BODY_BYTES_QUICK
         question = await asyncio.to_thread(operation.ask, asked) if large else operation.ask(asked)
         answer = await self.answer(question, asked)
-        return operation.tell(asked, answer)
+        return past.stamped(operation.tell(asked, answer), asked, then)
 
     async def answer(self, question: Question, asked: Asked) -> Answer:
         """The answer to one question."""

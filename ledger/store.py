@@ -174,6 +174,18 @@ async def streams(
     return found
 
 
+async def streams_to(
+    connection: Connection, job_ids: Sequence[UUID], position: int, *, sight: Sight = None
+) -> dict[UUID, list[Recorded]]:
+    """The events of each job up to a position, in version order. Jobs without any are absent."""
+    found: dict[UUID, list[Recorded]] = {}
+    values = (list(job_ids), position)
+    for row in await rows(connection, sight, SQL["streams_to"], values, prepare=False):
+        recorded = decode(Row(*row))
+        found.setdefault(recorded.job_id, []).append(recorded)
+    return found
+
+
 async def stream_to(
     connection: Connection, job_id: UUID, version: int, *, sight: Sight = None
 ) -> list[Recorded]:

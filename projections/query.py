@@ -18,7 +18,8 @@ from ledger.errors import Busy, Invalid
 from ledger.job import Job, fold
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import row, statement
+from projections import past, row, statement
+from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
 
 SQL = sql.load(__file__)
@@ -30,6 +31,8 @@ _POSITION, _STATES_POSITION, _TOTAL = -3, -2, -1
 async def find(connection: Connection, query: Query, sight: Sight = None) -> Page:
     """One page of the jobs that a question is about."""
     sight = sight or (query.project,)
+    if query.as_of is not None:
+        return await past.find(connection, query, query.as_of, sight)
     text, values = statement.page(query)
     rows = await _rows(connection, sight, text, values)
     found = [one for one in rows if one[0] is not None]
@@ -41,7 +44,9 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
 async def named(connection: Connection, asked: Named, sight: Sight = None) -> tuple[Job, ...]:
     """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
     sight = sight or (asked.project,)
-    column, names = _names(asked)
+    if asked.as_of is not None:
+        return await past.named(connection, asked, asked.as_of, sight)
+    column, names = names_of(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
     rows = await _rows(connection, sight, statement.called(column), values)
     found = [one for one in rows if one[0] is not None]
@@ -53,24 +58,11 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> tu
     return await _jobs(connection, sight, found)
 
 
-def _names(asked: Named) -> tuple[statement.Name, list[Any]]:
-    """What is asked for, once each; what no job can be called is left out."""
-    if asked.ids:
-        return "id", list(dict.fromkeys(asked.ids))
-    if asked.numbers:
-        return "number", [
-            one for one in dict.fromkeys(asked.numbers) if 0 < one <= settings.COUNT_MAX
-        ]
-    return "object", [one for one in dict.fromkeys(asked.objects) if _storable(one)]
-
-
-def _storable(text: str) -> bool:
-    return "\x00" not in text and text.encode(errors="replace").decode() == text
-
-
 async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Counts:
     """The counters of a project."""
     sight = sight or (asked.project,)
+    if asked.as_of is not None:
+        return await past.tally(connection, asked, asked.as_of, sight)
     rows = await _rows(connection, sight, statement.tally(), {"project": asked.project})
     counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
     return Counts(counts, rows[0][0])

@@ -6,10 +6,12 @@ or the start, never two of them. Units: limits and offsets count jobs, positions
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from ledger.events import Recorded
 from ledger.job import Job
+from ledger.past import AsOf
 from projections.filters import Condition, Sort
 
 
@@ -29,10 +31,20 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """An earlier moment in the asker's words: a position, a time of record, or (with the position, or else the end of the log) a time of
+    occurrence."""
+
+    position: int | None = None
+    recorded: datetime | None = None
+    happened: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """Which jobs of one project, in which order, how many. `total` asks for the exact number of matching jobs as well.
 
-    `min_position`: answer only from read models that have reached it."""
+    `min_position`: answer only from read models that have reached it. `as_of`: answer what the ledger said then."""
 
     project: str
     conditions: tuple[Condition, ...] = ()
@@ -41,6 +53,7 @@ class Query:
     limit: int = 50
     total: bool = False
     min_position: int = 0
+    as_of: AsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Named:
     numbers: tuple[int, ...] = ()
     objects: tuple[str, ...] = ()
     min_position: int = 0
+    as_of: AsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,7 @@ class Tally:
 
     project: str
     min_position: int = 0
+    as_of: AsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

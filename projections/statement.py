@@ -5,7 +5,7 @@ job's number, so that pages are disjoint; the text depends on the question's sha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -27,14 +27,14 @@ TEXTS: Final = MappingProxyType(
 Parameters: TypeAlias = dict[str, Any]
 Name: TypeAlias = Literal["id", "number", "object"]
 
-_NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
+NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
 # What the counters are kept by.
 _COUNTED: Final = frozenset({"state", "type", "command"})
 # Columns that stand before created_at in an index of their own.
 _LEADING: Final = frozenset(
     row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
 )
-_OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
+OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,16 @@ def page(query: Query) -> tuple[bytes, Parameters]:
         "limit": query.limit + 1,
         "exactly": settings.COUNT_EXACTLY_MAX,
     }
-    clauses = tuple(_clauses(query.conditions, values))
+    clauses = tuple(clauses_of(query.conditions, values))
     order = places(query.sort)
     window: Literal["start", "offset", "after"] = "start"
     match query.window:
         case After() as after:
             window = "after"
-            values |= _behind(after, query.sort)
+            values |= values_of(after, query.sort)
         case Offset(rows=rows) if rows > 0:
             window = "offset"
-            values["offset"] = min(rows, _OFFSET_MAX)
+            values["offset"] = min(rows, OFFSET_MAX)
     values["upto"] = values["limit"] + values.get("offset", 0)
     split = _split(clauses, order, values)
     return _page(Shape(clauses, order, window, query.total, split)), values
@@ -111,7 +111,7 @@ def _word(value: object) -> str:
     return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
 
 
-def _behind(after: After, sort: tuple[Sort, ...]) -> Parameters:
+def values_of(after: After, sort: tuple[Sort, ...]) -> Parameters:
     """The cursor's values as parameters k0, k1, ... They come from outside: a cursor is not signed."""
     if len(after.values) != len(sort):
         raise Invalid("The cursor belongs to a list in another order.", field="cursor")
@@ -126,7 +126,8 @@ def _behind(after: After, sort: tuple[Sort, ...]) -> Parameters:
     return values
 
 
-def _clauses(conditions: Iterable[Condition], values: Parameters) -> Iterable[Clause]:
+def clauses_of(conditions: Iterable[Condition], values: Parameters) -> Iterable[Clause]:
+    """Conditions, with their values among the parameters."""
     nth = 0
     for condition in conditions:
         asked = tuple(dict.fromkeys(condition.values))
@@ -159,7 +160,7 @@ def _split(
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
 def _page(shape: Shape) -> bytes:
     order = _order_by(shape.order)
-    behind = [_behind_in(shape.order)] if shape.window == "after" else []
+    behind = [behind_in(shape.order)] if shape.window == "after" else []
     keys = SQL(", ").join(Identifier(place.column) for place in shape.order)
     columns = keys if shape.window == "offset" else SQL("*")
     matching = _matching(shape, columns, behind)
@@ -184,10 +185,10 @@ def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Co
     )
 
 
-@lru_cache(maxsize=len(_NAME_TYPES))
+@lru_cache(maxsize=len(NAME_TYPES))
 def called(column: Name) -> bytes:
     """The statement for the jobs of %(project)s that %(names)s are ids, numbers or objects of: at most %(limit)s."""
-    window = TEXTS["called"].format(type=_NAME_TYPES[column], column=Identifier(column))
+    window = TEXTS["called"].format(type=NAME_TYPES[column], column=Identifier(column))
     return _jobs(window, SQL("j.nth, j.number"), SQL("NULL::bigint"))
 
 
@@ -230,11 +231,11 @@ def _conditions(shape: Shape, branch: int | None = None) -> list[Composable]:
         elif clause.many:
             found.append(SQL("{} = ANY({})").format(column, value))
         else:
-            found.append(SQL("{} {} {}").format(column, _OPERATORS[clause.operator], value))
+            found.append(SQL("{} {} {}").format(column, OPERATORS[clause.operator], value))
     return found
 
 
-_OPERATORS: Final = MappingProxyType({"in": SQL("="), ">=": SQL(">="), "<=": SQL("<=")})
+OPERATORS: Final = MappingProxyType({"in": SQL("="), ">=": SQL(">="), "<=": SQL("<=")})
 
 
 def _order_by(order: tuple[Place, ...], table: str = "m") -> Composable:
@@ -244,9 +245,12 @@ def _order_by(order: tuple[Place, ...], table: str = "m") -> Composable:
     )
 
 
-def _behind_in(order: tuple[Place, ...]) -> Composable:
+def behind_in(
+    order: tuple[Place, ...],
+    column: Callable[[str], Composable] = lambda name: Identifier("j", name),
+) -> Composable:
     """Rows behind the cursor. One comparison of rows when all columns run one way: an index then begins right there."""
-    columns = [Identifier("j", place.column) for place in order]
+    columns = [column(place.column) for place in order]
     values = [_cursor_value(place) for place in order]
     signs = [SQL("<" if place.descending else ">") for place in order]
     if len({place.descending for place in order}) == 1:

@@ -23,6 +23,7 @@ from ledger.codec import encode
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
 from ledger.job import Job, State, evolve
+from ledger.past import happened
 from projections import PROJECTIONS
 from projections.build import Build
 from projections.projection import SCHEMA, Projection
@@ -121,14 +122,17 @@ def _plain(row: Row) -> Row:
 def expected(log: Iterable[Recorded]) -> dict[str, list[Row]]:
     """What each read model must hold after these events."""
     jobs: dict[UUID, Job] = {}
+    streams: dict[UUID, list[Recorded]] = {}
     for one in log:
         jobs[one.job_id] = evolve(jobs.get(one.job_id), one)
+        streams.setdefault(one.job_id, []).append(one)
     found = [jobs[job_id] for job_id in sorted(jobs)]
     counts = Counter((job.project, job.type, job.command or "", job.state.value) for job in found)
     names = ("project", "type", "command", "state", "jobs")
     return {
         "jobs": [_job(job) for job in found],
         "job_states": [row for job in found for row in _stays(job)],
+        "job_revisions": [row for job in found for row in _revisions(streams[job.id])],
         "job_counts": [
             dict(zip(names, (*key, jobs), strict=True))
             for key, jobs in sorted(counts.items(), key=lambda item: [w.encode() for w in item[0]])
@@ -179,6 +183,24 @@ def _stays(job: Job) -> list[Row]:
         for stay, later in pairwise((*job.history, None))
         if stay is not None
     ]
+
+
+def _revisions(stream: Sequence[Recorded]) -> list[Row]:
+    rows: list[Row] = []
+    job: Job | None = None
+    for one, moment in zip(stream, happened(stream), strict=True):
+        job = evolve(job, one)
+        same = ("position", "version", "project", "number", "updated_at")
+        rows.append(
+            {name: getattr(job, name) for name in same}
+            | {
+                "job_id": job.id,
+                "outcome": job.outcome.value,
+                "failures": sum(stay.state is State.FAILED for stay in job.history),
+                "happened_at": moment,
+            }
+        )
+    return rows
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:

@@ -19,7 +19,10 @@ from psycopg import AsyncConnection, sql
 
 from ledger import embedded
 from ledger.connection import Role, conninfo
+from ledger.events import Recorded
 from ledger.job import Job, State
+from ledger.job import fold as job_fold
+from ledger.past import AsOf, cut
 from ledger.store import Connection
 from projections import query
 from projections.filters import FILTERS, SORTS, Condition, Sort, Value
@@ -50,9 +53,18 @@ class Asker:
 
         return self.runner.run(awaited())
 
+    def at(self, then: AsOf) -> tuple[Job, ...]:
+        """The jobs as of an earlier moment, by its definition."""
+        streams: dict[UUID, list[Recorded]] = {}
+        for one in self.ledger.log:
+            streams.setdefault(one.job_id, []).append(one)
+        jobs = (job_fold(cut(stream, then)) for stream in streams.values())
+        return tuple(job for job in jobs if job is not None)
+
     def expected(self, asked: Query) -> tuple[Job, ...]:
         """The whole list, by its definition."""
-        found = [job for job in self.jobs if job.project == asked.project]
+        jobs = self.jobs if asked.as_of is None else self.at(asked.as_of)
+        found = [job for job in jobs if job.project == asked.project]
         found = [job for job in found if all(matches(job, one) for one in asked.conditions)]
         found.sort(
             key=lambda job: job.number, reverse=bool(asked.sort) and asked.sort[-1].descending

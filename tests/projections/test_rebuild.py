@@ -17,6 +17,7 @@ from ledger.errors import Busy
 from projections import PROJECTIONS
 from projections.build import Build, Poison, live
 from projections.job_counts import JOB_COUNTS
+from projections.job_revisions import JOB_REVISIONS
 from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
 from projections.rebuild import Compared, UnknownProjection, compare, rebuild
@@ -95,12 +96,14 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     forging.execute("UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 2")
     forging.execute("DELETE FROM projections.job_states_v1 WHERE position = 9")
     forging.execute("UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'")
+    forging.execute("UPDATE projections.job_revisions_v1 SET outcome = 'Failed' WHERE position = 6")
     before = tables(forging)
     ids = {one["number"]: str(one["id"]) for one in expected(LOG)["jobs"]}
     keys = {
         JOBS.name: (ids[2],),
         JOB_STATES.name: (ids[1], "5"),
         JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled"),
+        JOB_REVISIONS.name: (ids[2], "6"),
     }
     for name in NAMES:
         found = compare(database, name)

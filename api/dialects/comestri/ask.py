@@ -44,6 +44,7 @@ def index(asked: Asked) -> Query:
         window=Offset((page - 1) * per_page),
         limit=per_page,
         total=True,
+        as_of=asked.as_of,
     )
 
 
@@ -58,7 +59,7 @@ def show(asked: Asked) -> Named:
     number = _number(asked.path_params["id"])
     if number is None:
         raise UnknownJob("There is no such job.")
-    return Named(asked.who.project, numbers=(number,))
+    return Named(asked.who.project, numbers=(number,), as_of=asked.as_of)
 
 
 def create(asked: Asked) -> Write:

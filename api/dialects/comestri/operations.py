@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
+from api import past
 from api.dialects.comestri import ask, tell
 from api.dialects.comestri.fault import REASONS
 from api.dialects.comestri.models import CreatedOut, FaultOut, NewJobIn, PageOut, ShownOut
@@ -99,7 +100,8 @@ def _index(style: Style) -> Operation:
         scope=Scope.JOBS_READ,
         ask=ask.index,
         tell=partial(tell.index, style),
-        parameters=_LIST_WORDS,
+        past=past.of_query,
+        parameters=(*_LIST_WORDS, *past.PARAMETERS),
         replies=(
             Reply(200, "A page of jobs.", PageOut, headers=("Ledger-Position",)),
             *_refusals(401, 403, 422, 500, 503),
@@ -117,7 +119,8 @@ def _show(style: Style) -> Operation:
         scope=Scope.JOBS_READ,
         ask=ask.show,
         tell=partial(tell.show, style),
-        parameters=(_ID,),
+        past=past.of_query,
+        parameters=(_ID, *past.PARAMETERS),
         replies=(
             Reply(200, "The job.", ShownOut, headers=("Ledger-Position",)),
             *_refusals(401, 403, 404, 422, 500, 503),

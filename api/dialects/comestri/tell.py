@@ -22,6 +22,7 @@ MEDIA_TYPE: Final = "application/json; charset=utf-8"
 def index(style: Style, asked: Asked, found: Page) -> Said:
     """A page of jobs, newest first."""
     assert found.total is not None, "index asks for the total"
+    style = _lasting(style, asked)
     page, per_page = ask.paging(words.read(asked))
     body = {
         "page": page,
@@ -37,7 +38,13 @@ def show(style: Style, asked: Asked, found: tuple[Job, ...]) -> Said:
     """One job."""
     if not found:
         raise UnknownJob("There is no such job.")
-    return _said(200, entry.shown(found[0], style), ("Ledger-Position", str(found[0].position)))
+    shown = entry.shown(found[0], _lasting(style, asked))
+    return _said(200, shown, ("Ledger-Position", str(found[0].position)))
+
+
+def _lasting(style: Style, asked: Asked) -> Style:
+    """The past is told as the document has it, whatever an operator chooses today: its bytes are the same for ever."""
+    return style if asked.as_of is None else Style()
 
 
 def created(style: Style, asked: Asked, committed: Committed) -> Said:

@@ -54,7 +54,7 @@ def batch(asked: Asked) -> Submission:
 
 def job(asked: Asked) -> Named:
     """GET /v2/events/batch/{job_id}"""
-    return Named(asked.who.project, ids=(job_id(asked.path_params["job_id"]),))
+    return Named(asked.who.project, ids=(job_id(asked.path_params["job_id"]),), as_of=asked.as_of)
 
 
 def imports(asked: Asked) -> Results:

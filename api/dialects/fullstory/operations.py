@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from api import past
 from api.dialects.fullstory import ask, tell
 from api.dialects.fullstory.models import (
     BatchIn,
@@ -129,7 +130,8 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.job,
         tell=tell.job,
-        parameters=(_ID,),
+        past=past.of_query,
+        parameters=(_ID, *past.PARAMETERS),
         replies=(
             Reply(200, "A successful response.", StatusOut, headers=("Ledger-Position",)),
             *_refusals(401, 403, 404, 500, 503),

@@ -58,6 +58,7 @@ def jobs(asked: Asked) -> Query:
         window=Offset((page - 1) * size),
         limit=size,
         total=counted(asked),
+        as_of=asked.as_of,
     )
 
 
@@ -82,7 +83,7 @@ def job(asked: Asked) -> Named:
     single(asked, ())
     number = words.number(asked)
     assert number is not None, "the path has an id"
-    return Named(asked.who.project, numbers=(number,))
+    return Named(asked.who.project, numbers=(number,), as_of=asked.as_of)
 
 
 def create(asked: Asked) -> Resolve:

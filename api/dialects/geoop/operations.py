@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api import past
 from api.dialects.geoop import ask, tell
 from api.dialects.geoop.models import (
     CancelIn,
@@ -115,7 +116,8 @@ def _read(id_: str, path: str, summary: str, **fields: Any) -> Operation:
             Reply(200, "Jobs.", PageOut, headers=("X-Version", "Ledger-Position")),
             *_refusals(400, 401, 403, *((404,) if named else ()), 422, 500, 503),
         ),
-        parameters=(*((_ID,) if named else _LIST_WORDS), *_HEADERS),
+        past=past.of_query,
+        parameters=(*((_ID,) if named else _LIST_WORDS), *past.PARAMETERS, *_HEADERS),
         faults=(*_READ_FAULTS, *((UnknownJob,) if named else ())),
         **fields,
     )

@@ -72,12 +72,13 @@ def job_get(asked: Asked) -> Named:
     if all(_DECIMAL.fullmatch(word) for word in called):
         # No job has a number beyond COUNT_MAX, so leaving it out finds the same.
         numbers = dict.fromkeys(int(word) for word in called if int(word) <= COUNT_MAX)
-        return Named(project, numbers=tuple(numbers) or (0,))
+        return Named(project, numbers=tuple(numbers) or (0,), as_of=asked.as_of)
     if ids or any(_DECIMAL.fullmatch(word) for word in called):
         raise Invalid(
             "id takes numbers; job takes numbers or names of objects, not both kinds.", field=name
         )
-    return Named(project, objects=tuple(_value("object", word) for word in called))
+    objects = tuple(_value("object", word) for word in called)
+    return Named(project, objects=objects, as_of=asked.as_of)
 
 
 def job_list(asked: Asked) -> Query:
@@ -94,6 +95,7 @@ def job_list(asked: Asked) -> Query:
         window=Offset(page.start),
         limit=page.num_items or NUM_ITEMS_DEFAULT,
         total=True,
+        as_of=asked.as_of,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.past import PARAMETERS
 from ledger.settings import PAGE_LIMIT_MAX
 
 DATE_FORMS = (
@@ -110,6 +111,9 @@ class FailureOut(_Shown):
     summary: FaultSummaryOut
 
 
+PAST = {one.name: f"Not of the product. {one.description}" for one in PARAMETERS}
+
+
 class _Form(BaseModel):
     api_key: str = Field(description="The id of a signing key.")
     sig: str = Field(
@@ -120,7 +124,15 @@ class _Form(BaseModel):
     format: Literal["json", "xml", "csv"] = Field("json", description="The format of the answer.")
 
 
-class GetForm(_Form):
+class PastForm(_Form):
+    """What may be asked as of an earlier moment; not of the product."""
+
+    as_of: str = Field("", description=PAST["as_of"])
+    as_of_kind: Literal["", "recorded", "occurred"] = Field("", description=PAST["as_of_kind"])
+    as_of_position: int | None = Field(None, ge=0, description=PAST["as_of_position"])
+
+
+class GetForm(PastForm):
     """Either `id` or `job`, once or more."""
 
     id: list[int] = Field([], description="Ids of jobs.")
@@ -129,7 +141,7 @@ class GetForm(_Form):
     )
 
 
-class ListForm(_Form):
+class ListForm(PastForm):
     """Everything is optional; a filter without a value lets everything through."""
 
     num_items: NumItems = Field(100, description="Jobs on a page.")

@@ -18,8 +18,9 @@ from api.dialects.gogrid.models import (
     ListForm,
     LookupForm,
     OptionsOut,
+    PastForm,
 )
-from api.dialects.gogrid.words import FORM
+from api.dialects.gogrid.words import FORM, offered
 from api.faults import Behind, Broken, Forbidden, TooLarge, Unauthenticated
 from api.operation import Asked, Operation, Parameter, Question, Reply, Said, Scope
 from ledger.errors import Busy, Invalid, UnknownJob
@@ -88,8 +89,14 @@ def _operation(verb: str, method: _Method) -> Operation:
         body=method.form if posted else None,
         body_media_types=(FORM,),
         faults=_FAULTS,
+        past=_words if issubclass(method.form, PastForm) else None,
         description=f"{method.summary} {method.form.__doc__} A POST may give parameters in its query as well as in its form.",
     )
+
+
+def _words(asked: Asked) -> tuple[tuple[str, str], ...]:
+    """Those of the form count as those of the query; one without a value is absent."""
+    return tuple(pair for pair in offered(asked).pairs if pair[1])
 
 
 def _parameters(form: type[BaseModel]) -> tuple[Parameter, ...]:

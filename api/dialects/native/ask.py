@@ -5,6 +5,7 @@ Invariants: pure; an unknown parameter, a repeated single one or a field that do
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -48,19 +49,11 @@ def jobs(asked: Asked) -> Query:
         limit=whole(words, "limit", settings.PAGE_LIMIT_DEFAULT, 1, settings.PAGE_LIMIT_MAX),
         total=_count(words.get("count")),
         min_position=min_position(asked, words),
+        as_of=asked.as_of,
     )
     if "cursor" not in words:
         return query
-    after = cursor.decode(words["cursor"], query)
-    return Query(
-        query.project,
-        query.conditions,
-        query.sort,
-        after,
-        query.limit,
-        query.total,
-        query.min_position,
-    )
+    return replace(query, window=cursor.decode(words["cursor"], query))
 
 
 def conditions(query: Iterable[tuple[str, str]]) -> tuple[Condition, ...]:
@@ -102,7 +95,10 @@ def job(asked: Asked) -> Named:
     """GET .../jobs/{id}"""
     words = single(asked, {"min_position"})
     return Named(
-        asked.path_params["project"], ids=(job_id(asked),), min_position=min_position(asked, words)
+        asked.path_params["project"],
+        ids=(job_id(asked),),
+        min_position=min_position(asked, words),
+        as_of=asked.as_of,
     )
 
 
@@ -120,7 +116,7 @@ def feed(asked: Asked) -> Feed:
 def tally(asked: Asked) -> Tally:
     """GET .../counts"""
     words = single(asked, {"min_position"})
-    return Tally(asked.path_params["project"], min_position(asked, words))
+    return Tally(asked.path_params["project"], min_position(asked, words), asked.as_of)
 
 
 def nothing(asked: Asked) -> Nothing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from api import faults
+from api import faults, past
 from api.dialects.native import ask, tell
 from api.dialects.native.models import (
     CountsOut,
@@ -139,7 +139,8 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.jobs,
         tell=tell.jobs,
-        parameters=(_PROJECT, *_LIST_WORDS),
+        past=past.of_query,
+        parameters=(_PROJECT, *_LIST_WORDS, *past.PARAMETERS),
         replies=(Reply(200, "A page of jobs.", JobsOut, headers=("Link", "Ledger-Position")),),
         faults=(*_READ_FAULTS, faults.Behind),
     ),
@@ -151,10 +152,12 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.job,
         tell=tell.job,
+        past=past.of_query,
         parameters=(
             _PROJECT,
             _ID,
             _MIN_POSITION,
+            *past.PARAMETERS,
             Parameter("If-None-Match", "header", "304 when the job is still at this ETag."),
         ),
         replies=(
@@ -171,7 +174,8 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.job,
         tell=tell.history,
-        parameters=(_PROJECT, _ID, _MIN_POSITION),
+        past=past.of_query,
+        parameters=(_PROJECT, _ID, _MIN_POSITION, *past.PARAMETERS),
         replies=(
             Reply(
                 200, "The history, oldest first.", HistoryOut, headers=("ETag", "Ledger-Position")
@@ -288,7 +292,8 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.tally,
         tell=tell.counts,
-        parameters=(_PROJECT, _MIN_POSITION),
+        past=past.of_query,
+        parameters=(_PROJECT, _MIN_POSITION, *past.PARAMETERS),
         replies=(Reply(200, "The counts.", CountsOut, headers=("Ledger-Position",)),),
         faults=(*_READ_FAULTS, faults.Behind),
     ),

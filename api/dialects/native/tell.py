@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pydantic_core
 
-from api import cursor
+from api import cursor, past
 from api.dialects.native import ask, view
 from api.dialects.native.words import prefers
 from api.operation import Asked, Said
@@ -130,8 +130,9 @@ def _unknown(asked: Asked) -> UnknownJob:
 
 
 def _url(asked: Asked, **changed: str) -> str:
-    words = [(name, word) for name, word in asked.query if name not in changed]
-    return f"{asked.base_url}{asked.path}?{urlencode([*words, *changed.items()])}"
+    given = [(name, word) for name, word in asked.query if name not in changed]
+    then = past.words(asked.as_of).items()
+    return f"{asked.base_url}{asked.path}?{urlencode([*given, *then, *changed.items()])}"
 
 
 def _link(following: str | None) -> tuple[tuple[str, str], ...]:

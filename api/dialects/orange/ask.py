@@ -40,6 +40,7 @@ def jobs(asked: Asked) -> Query:
         window=Offset(words.whole(asked, "offset", 0, 0, words.INT32_MAX)),
         limit=words.whole(asked, "limit", LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX),
         total=True,
+        as_of=asked.as_of,
     )
 
 
@@ -49,7 +50,7 @@ def job(asked: Asked) -> Named:
         named = job_id(asked.path_params["jobId"])
     except ValueError as error:
         raise UnknownJob("There is no such job.") from error
-    return Named(asked.path_params["projectId"], ids=(named,))
+    return Named(asked.path_params["projectId"], ids=(named,), as_of=asked.as_of)
 
 
 def _conditions(asked: Asked) -> Iterable[Condition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api import past
 from api.dialects.orange import ask, tell, words
 from api.dialects.orange.models import FaultOut, JobOut
 from api.faults import Behind, Broken, Forbidden, Maintenance, NoSuchProject, Unauthenticated
@@ -104,7 +105,8 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.jobs,
         tell=tell.jobs,
-        parameters=(_PROJECT, *_LIST_WORDS),
+        past=past.of_query,
+        parameters=(_PROJECT, *_LIST_WORDS, *past.PARAMETERS),
         replies=(
             Reply(
                 200,
@@ -124,7 +126,8 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.job,
         tell=tell.job,
-        parameters=(_PROJECT, _ID, _REQUESTER),
+        past=past.of_query,
+        parameters=(_PROJECT, _ID, _REQUESTER, *past.PARAMETERS),
         replies=(Reply(200, "The job.", JobOut, headers=("Ledger-Position",)), *_refusals()),
         faults=(*_FAULTS, UnknownJob),
     ),

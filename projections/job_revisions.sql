@@ -1,0 +1,86 @@
+-- name: create
+-- What a list may ask of a job that changes in its life, after each of its events. Rows are only ever added: which of them holds at a position is
+-- the last one up to it, so that what was said of a position stays said.
+CREATE TABLE {table} (
+  job_id uuid NOT NULL,
+  position bigint NOT NULL,
+  version bigint NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  outcome text COLLATE "C" NOT NULL,
+  failures integer NOT NULL,
+  updated_at timestamptz NOT NULL,
+  happened_at timestamptz NOT NULL,
+  PRIMARY KEY (job_id, position)
+)
+
+-- name: index
+-- What serves an order by the time of the last change.
+CREATE INDEX ON {table} (project, updated_at, number)
+
+-- name: fold
+-- Add a row for each event behind one position up to another, each resting on the one before it, and answer how many events it took.
+WITH stored AS MATERIALIZED (
+  SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.project, s.topic,
+         coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
+         CASE WHEN s.topic = 'job.created' THEN (b.body -> 'event' ->> 'created_at')::timestamptz END AS created_at, s.recorded_at,
+         CASE WHEN s.topic = 'job.created' THEN (b.body -> 'event' ->> 'number')::bigint END AS number,
+         CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.canceled' THEN 'Canceled'
+                      WHEN 'job.failed' THEN
+                        CASE WHEN NOT coalesce((b.body -> 'event' ->> 'final')::boolean, true) THEN 'Retrying'
+                             WHEN b.body -> 'event' ->> 'kind' = 'rejected' THEN 'Rejected'
+                             WHEN b.body -> 'event' ->> 'kind' = 'item_errors' THEN 'Incomplete' ELSE 'Failed' END
+         END AS entered,
+         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
+                     'job.succeeded', 'job.failed', 'job.canceled')
+           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version'
+           AND coalesce(b.body -> 'event' ->> 'kind' IN ('rejected', 'exception', 'item_errors'), true) AS known
+  FROM ledger.stored_events s
+  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
+), before AS MATERIALIZED (
+  -- How each older job stood.
+  SELECT c.job_id, r.number, r.outcome, r.failures, r.updated_at, r.happened_at
+  FROM (SELECT job_id, min(version) AS first_version FROM stored GROUP BY job_id) c
+  CROSS JOIN LATERAL (
+    SELECT * FROM {table} t WHERE t.job_id = c.job_id AND t.position <= %(from)s ORDER BY t.position DESC LIMIT 1
+  ) r
+  WHERE r.version = c.first_version - 1
+), timed AS (
+  -- Within a group everything has the time and the outcome of the group's first event; those of group 0 have the ones of before.
+  SELECT s.*, coalesce(s.at, s.created_at, CASE WHEN s.version = 1 THEN s.recorded_at END) AS updated,
+         count(coalesce(s.at, CASE WHEN s.version = 1 THEN s.recorded_at END)) OVER life AS time_group,
+         count(s.entered) OVER life AS outcome_group,
+         count(*) FILTER (WHERE s.topic = 'job.failed') OVER life AS failed
+  FROM stored s
+  WINDOW life AS (PARTITION BY s.job_id ORDER BY s.version ROWS UNBOUNDED PRECEDING)
+), grown AS (
+  SELECT t.job_id, t.position, t.version, t.project,
+         coalesce(b.number, first_value(t.number) OVER life) AS number,
+         CASE WHEN t.outcome_group = 0 THEN b.outcome ELSE first_value(t.entered) OVER (PARTITION BY t.job_id, t.outcome_group ORDER BY t.version) END
+           AS outcome,
+         (coalesce(b.failures, 0) + t.failed)::integer AS failures,
+         CASE WHEN t.time_group = 0 THEN b.updated_at ELSE first_value(t.updated) OVER (PARTITION BY t.job_id, t.time_group ORDER BY t.version) END
+           AS updated_at,
+         -- Nothing happens before what it rests on, so a claim that is earlier than its predecessor's is taken for that one.
+         greatest(b.happened_at, max(greatest(t.updated, t.created_at)) OVER life) AS happened_at
+  FROM timed t LEFT JOIN before b USING (job_id)
+  WHERE b.job_id IS NOT NULL OR t.job_id IN (SELECT job_id FROM stored WHERE version = 1)
+  WINDOW life AS (PARTITION BY t.job_id ORDER BY t.version ROWS UNBOUNDED PRECEDING)
+), born AS (
+  INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at)
+  SELECT job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
+         updated_at, happened_at
+  FROM grown
+)
+-- Events of a job whose creation is nowhere are not taken.
+SELECT count(*) FILTER (WHERE known) FROM stored
+WHERE job_id IN (SELECT job_id FROM before) OR job_id IN (SELECT job_id FROM stored WHERE version = 1)
+
+-- name: cut
+-- Which rows of a scratch table, folded up to a position, are not those that the live table has up to it.
+SELECT coalesce(s.project, j.project) AS of_project, coalesce(s.job_id, j.job_id) AS job_id, coalesce(s.position, j.position) AS position
+FROM {scratch} s
+FULL JOIN (SELECT * FROM {live} WHERE position <= %(to)s) j ON j.job_id = s.job_id AND j.position = s.position
+WHERE s::text IS DISTINCT FROM j::text

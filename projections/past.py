@@ -1,0 +1,117 @@
+"""The past: what the ledger said as of an earlier position, and which position an earlier moment stands for.
+
+Invariants: an answer as of a position rests on the log up to it and on nothing else, so that it is the same for ever; read models only say which
+jobs are meant, and are never asked before they have reached the position; each job is the fold of its own log, cut there. Errors: Invalid for
+a moment that has not come; Busy while the read models are behind; psycopg's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from ledger import settings, store
+from ledger.errors import Busy, Invalid
+from ledger.job import Job, fold
+from ledger.past import AsOf, cut
+from ledger.sight import Sight, rows
+from ledger.store import Connection
+from projections import past_statement, statement
+from projections.names import names_of
+from projections.past_statement import SQLS
+from projections.question import Count, Counts, Named, Page, Query, Tally, Then
+
+# A dialect counts back from the time that was; nothing of ours is older.
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsOf, datetime]:
+    """The position that a moment stands for, for good; and the time that was then. Raises Invalid when the moment has not come."""
+    if then.recorded is not None:
+        values = {"project": project, "moment": then.recorded}
+        [(position,)] = await rows(connection, (project,), SQLS["position_at"], values)
+        if position is None:
+            raise Invalid(f"as_of: {then.recorded.isoformat()} has not passed yet.", field="as_of")
+        return AsOf(position), max(_EARLIEST, then.recorded)
+    head = await store.head(connection)
+    position = head if then.position is None else then.position
+    if position > head:
+        raise Invalid(f"as_of: The log has not reached position {position} yet.", field="as_of")
+    as_of = AsOf(position, then.happened)
+    moment = then.happened or await _recorded_at(connection, project, position)
+    return as_of, max(_EARLIEST, moment)
+
+
+async def _recorded_at(connection: Connection, project: str, position: int) -> datetime:
+    values = {"project": project, "position": position}
+    found = await rows(connection, (project,), SQLS["recorded_at"], values)
+    return found[0][0] if found else _EARLIEST
+
+
+async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -> Page:
+    """One page of the jobs that a question was about."""
+    text, values = past_statement.page(query, then)
+    told = await _rows(connection, sight, text, values)
+    _check(told[0][2], then)
+    found = [job_id for job_id, *_ in told if job_id is not None]
+    jobs = await _jobs(connection, sight, found[: query.limit], then)
+    after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
+    return Page(jobs, after, told[0][1], then.position)
+
+
+async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> tuple[Job, ...]:
+    """The jobs that go by these names, as they were. Raises Invalid when they are too many for one answer."""
+    column, names = names_of(asked)
+    text, values = past_statement.called(column, asked.project, then)
+    values |= {"names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
+    told = await _rows(connection, sight, text, values)
+    _check(told[0][1], then)
+    found = [job_id for job_id, _ in told if job_id is not None]
+    if len(found) > settings.PAGE_LIMIT_MAX:
+        raise Invalid(
+            f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
+            field=column,
+        )
+    return await _jobs(connection, sight, found, then)
+
+
+async def tally(connection: Connection, asked: Tally, then: AsOf, sight: Sight) -> Counts:
+    """How many jobs there were of each kind."""
+    text, values = past_statement.tally(asked.project, then)
+    told = await _rows(connection, sight, text, values)
+    _check(told[0][0], then)
+    counts = tuple(Count(*count) for _, *count in told if count[0] is not None)
+    return Counts(counts, then.position)
+
+
+def _check(reached: int | None, then: AsOf) -> None:
+    if (reached or 0) < then.position:
+        raise Busy(f"The read models have not reached position {then.position} yet.")
+
+
+async def _jobs(
+    connection: Connection, sight: Sight, ids: Sequence[UUID], then: AsOf
+) -> tuple[Job, ...]:
+    """Jobs as they were, in the order given."""
+    if not ids:
+        return ()
+    streams = await store.streams_to(connection, ids, then.position, sight=sight)
+    return tuple(_folded(streams[job_id], then) for job_id in ids)
+
+
+def _folded(stream: Iterable[Any], then: AsOf) -> Job:
+    job = fold(cut(list(stream), then))
+    assert job is not None, "a revision that counts has a history"
+    return job
+
+
+async def _rows(
+    connection: Connection, sight: Sight, text: bytes, values: statement.Parameters
+) -> list[tuple[Any, ...]]:
+    try:
+        return await rows(connection, sight, text, values, prepare=True, binary=True)
+    except psycopg.errors.UndefinedTable as error:
+        raise Busy("The read models are being made for the first time.") from error

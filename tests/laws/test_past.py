@@ -1,0 +1,114 @@
+"""The law of time travel: what is answered as of a position, or of a time of occurrence, is the fold of the log cut there, whatever is asked.
+
+Invariants: what to expect is folded from the log by ledger.job, cut by ledger.past; LEDGER_PAST_EXAMPLES asks for more examples than the few of
+the short form. Seen red: `position < P` for `<=` in either way through the revisions; a revision kept by the job's own time instead of by the
+latest of its predecessors'."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from api import cursor
+from ledger.job import Job
+from ledger.past import AsOf
+from projections import query
+from projections.question import Named, Offset, Query, Tally
+from tests.fix_jobs import A, B
+from tests.fix_questions import EVERYTHING, Asker, laws, queries
+
+EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
+many = effort(laws, max_examples=EXAMPLES)
+
+
+@st.composite
+def moments(draw: st.DrawFn, asker: Asker) -> AsOf:
+    log = asker.ledger.log
+    position = draw(st.integers(0, len(log)))
+    known = [one.at for one in log if one.at is not None]
+    happened = None
+    if draw(st.booleans()):
+        shift = timedelta(microseconds=draw(st.integers(-1, 1)))
+        happened = known[draw(st.integers(0, len(known) - 1))] + shift
+    return AsOf(position, happened)
+
+
+@many
+@given(st.data())
+def test_a_list_is_the_fold_of_the_log_cut_there(asker: Asker, data: st.DataObject) -> None:
+    asked = replace(data.draw(queries(asker)), as_of=data.draw(moments(asker)))
+    expected = asker.expected(asked)
+    page = asker.find(asked)
+    assert page.jobs == expected
+    assert page.total == (len(expected) if asked.total else None)
+    assert page.after is None
+    assert asked.as_of is not None
+    assert page.position == asked.as_of.position
+
+
+@many
+@given(st.data())
+def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
+    asked = replace(data.draw(queries(asker)), as_of=data.draw(moments(asker)))
+    expected = asker.expected(asked)
+    asked = replace(asked, limit=data.draw(st.integers(1, 9)))
+    by_offset = data.draw(st.booleans())
+    found: list[Job] = []
+    while len(found) <= len(expected):
+        page = asker.find(asked)
+        found += page.jobs
+        if page.after is None:
+            break
+        assert cursor.decode(cursor.encode(page.after, asked), asked) == page.after
+        asked = replace(asked, window=Offset(len(found)) if by_offset else page.after)
+    assert tuple(found) == expected
+
+
+@laws
+@given(st.data())
+def test_jobs_by_their_names(asker: Asker, data: st.DataObject) -> None:
+    then = data.draw(moments(asker))
+    project = data.draw(st.sampled_from([A, B]))
+    named = data.draw(
+        st.lists(st.sampled_from(asker.jobs), min_size=1, max_size=5, unique_by=lambda job: job.id)
+    )
+    name = data.draw(st.sampled_from([job.object for job in asker.jobs if job.object]))
+    there = {job.id: job for job in asker.at(then) if job.project == project}
+    expected = tuple(there[job.id] for job in named if job.id in there)
+    for asked in (
+        Named(project, ids=tuple(job.id for job in named), as_of=then),
+        Named(project, numbers=tuple(job.number for job in named), as_of=then),
+    ):
+        assert asker.run(query.named(asker.connection, asked)) == expected
+    found = asker.run(query.named(asker.connection, Named(project, objects=(name,), as_of=then)))
+    assert found == tuple(
+        sorted((j for j in there.values() if j.object == name), key=lambda job: job.number)
+    )
+
+
+@laws
+@given(st.data())
+def test_counts(asker: Asker, data: st.DataObject) -> None:
+    then = data.draw(moments(asker))
+    project = data.draw(st.sampled_from([A, B, "nobody's"]))
+    expected: dict[tuple[str, str, str], int] = {}
+    for job in asker.at(then):
+        if job.project == project:
+            kind = (job.type, job.command or "", job.state.value)
+            expected[kind] = expected.get(kind, 0) + 1
+    counts = asker.run(query.tally(asker.connection, Tally(project, as_of=then)))
+    found = [(one.type, one.command or "", one.state, one.jobs) for one in counts.counts]
+    assert found == [(*kind, jobs) for kind, jobs in sorted(expected.items())]
+    assert counts.position == then.position
+
+
+def test_as_of_the_end_is_now(asker: Asker) -> None:
+    end = AsOf(len(asker.ledger.log))
+    for project in (A, B):
+        asked = Query(project, limit=EVERYTHING, total=True)
+        assert asker.find(asked) == asker.find(replace(asked, as_of=end))
