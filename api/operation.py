@@ -5,7 +5,7 @@ what it may answer, OpenAPI says. Errors: `ask` raises LedgerError, which the ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -148,7 +148,7 @@ Question = (
 )
 Answer = (
     Page
-    | tuple[Job, ...]
+    | Sequence[Job]
     | Events
     | Counts
     | Committed

@@ -45,7 +45,7 @@ from api.travel import Travel
 from ledger import names, settings
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
-from ledger.connection import Role, conninfo
+from ledger.connection import Role, alive, conninfo
 from ledger.desk import replayed
 from ledger.errors import (
     BatchRefused,
@@ -61,6 +61,7 @@ from projections import query
 from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
+from projections.together import Together
 
 # Path parameters that name a tenant, in any dialect.
 _TENANTS = ("project", "projectId")
@@ -82,7 +83,7 @@ class Teller:
             max_size=chosen.pool_connections_max,
             timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
             max_waiting=settings.POOL_WAITING_MAX,
-            check=AsyncConnectionPool.check_connection,
+            check=alive,
             open=False,
             name="questions",
         )
@@ -90,6 +91,7 @@ class Teller:
         self.committer = Committer(
             dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
         )
+        self.gets = Together(dsn)
         self.waiter = Waiter(self.pool, None if run_projections else dsn)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         self.authenticator = Authenticator(self.pool, secret)
@@ -105,6 +107,7 @@ class Teller:
         async with AsyncExitStack() as opening:
             await self.pool.open(wait=True, timeout=settings.RECONNECT_S)
             opening.push_async_callback(self.pool.close)
+            await opening.enter_async_context(self.gets)
             await opening.enter_async_context(self.waiter)
             if self.runner is not None:
                 self.runner.start()
@@ -240,6 +243,9 @@ class Teller:
         sight = (asked.who.project,)  # the credential's, whatever project the question names
         if not isinstance(question, Feed) and question.min_position:
             await self._reach(question.min_position)
+        if isinstance(question, Named) and question.is_get and question.project in sight:
+            async with refusals():
+                return await self.gets.job(asked.who.project, question.ids[0])
         async with refusals(), self.pool.connection() as connection:
             match question:
                 case Query():

@@ -148,6 +148,7 @@ CHECKPOINT_INTERVAL_S = 5.0  # what was appended since the last checkpoint is no
 
 # --- questions ---------------------------------------------------------------------------------------------------------------------
 BRANCHES_MAX = 16  # values of one filter that are walked one by one and merged; planning more takes longer than sorting
+GETS_MAX = 256  # jobs asked for by id in one question: each takes a few microseconds, and who comes meanwhile waits for all of them
 COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one

@@ -35,13 +35,13 @@ async def rows(
         else:
             # A pipeline without BEGIN is one transaction, which its end commits: that is how long the setting lives.
             async with connection.pipeline():
-                await connection.execute(_SEE, (_array(sight),), prepare=True)
+                await connection.execute(_SEE, (array(sight),), prepare=True)
                 await cursor.execute(text, values, prepare=prepare)
         return await cursor.fetchall()
 
 
 @lru_cache(maxsize=settings.SIGHTS_KEPT_MAX)
-def _array(projects: tuple[str, ...]) -> str:
-    """The projects as the text of a PostgreSQL array."""
+def array(projects: tuple[str, ...]) -> str:
+    """The projects as the text of a PostgreSQL array: what the setting ledger.projects holds."""
     quoted = (project.replace("\\", "\\\\").replace('"', '\\"') for project in projects)
     return "{" + ",".join(f'"{project}"' for project in quoted) + "}"

@@ -30,6 +30,7 @@ CREATE TABLE {table} (
   ended_at timestamptz,
   ended_by text,
   failures integer NOT NULL,
+  history text NOT NULL DEFAULT '',
   outcome text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
     CASE WHEN state <> 'Failed' THEN state WHEN NOT final THEN 'Retrying' WHEN kind = 'rejected' THEN 'Rejected'
          WHEN kind = 'item_errors' THEN 'Incomplete' WHEN failures > 1 THEN 'Exhausted' ELSE 'Failed' END
@@ -60,7 +61,7 @@ CREATE INDEX ON {table} (project, source_id) WHERE source_id IS NOT NULL
 WITH stored AS (
   SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.topic, s.project,
          coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
-         s.recorded_at, b.body ->> 'actor' AS actor, b.body -> 'event' AS event,
+         s.recorded_at, b.body ->> 'actor' AS actor, b.body ->> 'note' AS note, b.body ->> 'source_id' AS source_id, b.body -> 'event' AS event,
          CASE WHEN b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json -> 'event' -> 'detail' END AS detail,
          -- What was written in a shape that this fold does not know is not counted, and the count tells.
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
@@ -94,6 +95,15 @@ WITH stored AS (
            CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'succeeded')::bigint, 0) END AS succeeded,
            CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'failed')::bigint, 0) END AS failed
   ) items
+), stay AS MATERIALIZED (
+  -- The entry of the history that an event begins: the JSON of ledger.job.Stay, field by field, as the API's own writer would have it.
+  SELECT e.*, '{{"position":' || position || ',"version":' || version || ',"state":"' || state
+              || '","at":' || coalesce('"' || replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') || '"', 'null')
+              || ',"recorded_at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
+              || '","actor":' || to_json(actor)::text || ',"note":' || coalesce(to_json(note)::text, 'null')
+              || ',"source_id":' || coalesce(to_json(source_id)::text, 'null') || ',"kind":' || coalesce('"' || kind || '"', 'null')
+              || ',"final":' || final || '}}' AS entry
+  FROM event e
 ), change AS (
   -- What the events of a job set together: the last one that sets a thing has its way.
   -- A later event must not hide a value that no event may have, so that poison is the same however the log is cut.
@@ -113,8 +123,9 @@ WITH stored AS (
          (array_agg(error_count ORDER BY version DESC) FILTER (WHERE error_count IS NOT NULL))[1] AS error_count,
          (array_agg(items_total ORDER BY version DESC) FILTER (WHERE items_total IS NOT NULL))[1] AS items_total,
          (array_agg(items_succeeded ORDER BY version DESC) FILTER (WHERE items_succeeded IS NOT NULL))[1] AS items_succeeded,
-         (array_agg(items_failed ORDER BY version DESC) FILTER (WHERE items_failed IS NOT NULL))[1] AS items_failed
-  FROM event GROUP BY job_id
+         (array_agg(items_failed ORDER BY version DESC) FILTER (WHERE items_failed IS NOT NULL))[1] AS items_failed,
+         string_agg(entry, ',' ORDER BY version) AS history
+  FROM stay GROUP BY job_id
 ), said AS (
   SELECT e.job_id, jsonb_agg(m.message ORDER BY e.version, m.nth) AS messages
   FROM event e CROSS JOIN LATERAL jsonb_array_elements(e.event -> 'messages') WITH ORDINALITY m (message, nth)
@@ -128,7 +139,7 @@ WITH stored AS (
          e.event ->> 'owner', e.event ->> 'request_id', e.event ->> 'source_id', e.event ->> 'description', e.detail,
          f.state, f.kind, f.final, f.version, f.position, f.attempts, f.progress, f.error_count, f.messages,
          f.items_total, f.items_succeeded, f.items_failed, created.at, coalesce(f.updated_at, created.at), f.started_at,
-         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END, f.failures
+         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END, f.failures, f.history
   FROM event e
   JOIN folded f ON f.job_id = e.job_id
   CROSS JOIN LATERAL (SELECT coalesce((e.event ->> 'created_at')::timestamptz, e.at, e.recorded_at) AS at) created
@@ -146,6 +157,7 @@ WITH stored AS (
       progress = coalesce(f.progress, j.progress),
       error_count = coalesce(f.error_count, j.error_count),
       messages = j.messages || f.messages,
+      history = j.history || coalesce(',' || f.history, ''),
       items_total = coalesce(f.items_total, j.items_total),
       items_succeeded = coalesce(f.items_succeeded, j.items_succeeded),
       items_failed = coalesce(f.items_failed, j.items_failed),

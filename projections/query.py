@@ -1,8 +1,7 @@
 """Answers: what the read models and the log say to a question.
 
-Invariants: an answer is of one moment, and each of its jobs equals the fold of its log at the answer's position, even while one read model is
-behind another; nothing of another project is in it, nor of one
-that is not in `sight`, which is the question's own by default. The connection is in autocommit mode and UTC.
+Invariants: an answer is of one moment, and each of its jobs equals the fold of its log at the answer's position; nothing of another project is
+in it, nor of one that is not in `sight`, which is the question's own by default. The connection is in autocommit mode and UTC.
 Errors: Invalid; Busy before the first build; psycopg's own."""
 
 from __future__ import annotations
@@ -15,17 +14,18 @@ import psycopg
 from ledger import settings, sql, store
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
-from ledger.job import Job, fold
+from ledger.job import Job
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import past, row, statement
+from projections import past, statement
 from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
+from projections.row import Rows
 
 SQL = sql.load(__file__)
 
 # Of a row of jobs: what follows the columns of the job itself.
-_POSITION, _STATES_POSITION, _TOTAL = -3, -2, -1
+_POSITION, _TOTAL = -2, -1
 
 
 async def find(connection: Connection, query: Query, sight: Sight = None) -> Page:
@@ -36,12 +36,12 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
     text, values = statement.page(query)
     rows = await _rows(connection, sight, text, values)
     found = [one for one in rows if one[0] is not None]
-    jobs = await _jobs(connection, sight, found[: query.limit])
+    jobs = Rows(found[: query.limit])
     after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
     return Page(jobs, after, rows[0][_TOTAL], rows[0][_POSITION])
 
 
-async def named(connection: Connection, asked: Named, sight: Sight = None) -> tuple[Job, ...]:
+async def named(connection: Connection, asked: Named, sight: Sight = None) -> Sequence[Job]:
     """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
     sight = sight or (asked.project,)
     if asked.as_of is not None:
@@ -55,7 +55,7 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> tu
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    return await _jobs(connection, sight, found)
+    return Rows(found)
 
 
 async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Counts:
@@ -95,30 +95,3 @@ async def _rows(
         return await rows(connection, sight, text, values, prepare=True, binary=True)
     except psycopg.errors.UndefinedTable as error:
         raise Busy("The read models are being made for the first time.") from error
-
-
-async def _jobs(
-    connection: Connection, sight: Sight, rows: Sequence[tuple[Any, ...]]
-) -> tuple[Job, ...]:
-    """Rows as jobs. A job that changed behind the position of its history's read model is folded from the log instead."""
-    jobs = [row.job(one) for one in rows]
-    late = {
-        job.id: job.version
-        for job, one in zip(jobs, rows, strict=True)
-        if job.position > one[_STATES_POSITION]
-    }
-    if late:
-        folded = await _folded(connection, sight, late)
-        jobs = [folded.get(job.id, job) for job in jobs]
-    return tuple(jobs)
-
-
-async def _folded(connection: Connection, sight: Sight, versions: dict[Any, int]) -> dict[Any, Job]:
-    """Jobs as they were at these versions. The log does not change, so it does not matter that it is read a moment later."""
-    streams = await store.streams(connection, dict.fromkeys(versions, 0), sight=sight)
-    folded = {}
-    for job_id, recorded in streams.items():
-        job = fold([one for one in recorded if one.version <= versions[job_id]])
-        assert job is not None
-        folded[job_id] = job
-    return folded

@@ -5,6 +5,7 @@ or the start, never two of them. Units: limits and offsets count jobs, positions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -60,7 +61,7 @@ class Query:
 class Page:
     """The jobs of a query's window, in order. `after` is where the next page begins, None on the last one; `total` None when not asked."""
 
-    jobs: tuple[Job, ...]
+    jobs: Sequence[Job]
     after: After | None
     total: int | None
     position: int
@@ -76,6 +77,11 @@ class Named:
     objects: tuple[str, ...] = ()
     min_position: int = 0
     as_of: AsOf | None = None
+
+    @property
+    def is_get(self) -> bool:
+        """Whether it is about one id as it is now: the commonest question of all, which many ask at once."""
+        return len(self.ids) == 1 and self.as_of is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ session's time zone is UTC. Nothing is validated again: what the ledger wrote, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import pydantic_core
 from pydantic import TypeAdapter
@@ -22,7 +22,8 @@ _KINDS: Final[Mapping[str | None, FailureKind | None]] = MappingProxyType(
     {None: None, **{kind.value: kind for kind in FailureKind}}
 )
 COLUMNS: Final = 29
-_MESSAGES: Final = TypeAdapter(tuple[Message, ...])
+ID, PROJECT, VERSION, POSITION = 0, 2, 8, 9  # where they stand among them
+MESSAGES: Final = TypeAdapter(tuple[Message, ...])
 
 
 def job(row: tuple[Any, ...]) -> Job:
@@ -38,15 +39,15 @@ def job(row: tuple[Any, ...]) -> Job:
         command, object_name, request_id, source_id, description,
         None if detail is None else pydantic_core.from_json(detail),
         attempts, progress, error_count,
-        () if messages == "[]" else _MESSAGES.validate_json(messages),
+        () if messages == "[]" else MESSAGES.validate_json(messages),
         items_total, items_succeeded, items_failed, _KINDS[kind], final,
         started_at, ended_at, ended_by,
-        () if stays is None else history(stays),
+        history(stays),
     )  # fmt: skip
 
 
 def history(text: str) -> tuple[Stay, ...]:
-    """The stays of a job, from the JSON that PostgreSQL made of them."""
+    """The stays of a job, from the JSON that the fold made of them: objects with Stay's fields in their order, and commas between."""
     moment = datetime.fromisoformat
     return tuple(
         [
@@ -55,6 +56,34 @@ def history(text: str) -> tuple[Stay, ...]:
                 actor, note, source_id, _KINDS[kind], final,
             )
             for position, version, state, at, recorded_at, actor, note, source_id, kind, final
-            in pydantic_core.from_json(text)
+            in map(dict.values, pydantic_core.from_json(f"[{text}]"))
         ]
     )  # fmt: skip
+
+
+class Rows(Sequence[Job]):
+    """Jobs as `raw` rows. Each becomes a Job when it is asked for, so that who can say a row as it is need not have one made."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Iterable[tuple[Any, ...]]) -> None:
+        self.raw = tuple(raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> Job | Rows:
+        return Rows(self.raw[index]) if isinstance(index, slice) else job(self.raw[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Rows({tuple(self)!r})"

@@ -193,6 +193,12 @@ def called(column: Name) -> bytes:
 
 
 @lru_cache(maxsize=1)
+def by_id() -> bytes:
+    """The statement for the jobs that have %(ids)s and are of the projects in %(sight)s."""
+    return TEXTS["by_id"].format(columns=TEXTS["columns"]).as_bytes()
+
+
+@lru_cache(maxsize=1)
 def tally() -> bytes:
     """The statement for the counters of %(project)s."""
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()

@@ -1,23 +1,19 @@
 -- name: columns
--- A job as row.py takes it apart, in the order of ledger.job.Job's fields; `j` is its row. States entered after the row was written are left out.
+-- A job as row.py takes it apart, in the order of ledger.job.Job's fields; `j` is its row.
 j.id, j.number, j.project, j.type, j.owner, j.created_at, j.updated_at, j.state, j.version, j.position, j.command, j.object, j.request_id,
 j.source_id, j.description, j.detail::text AS detail, j.attempts, j.progress, j.error_count, j.messages::text AS messages, j.items_total,
-j.items_succeeded, j.items_failed, j.kind, j.final, j.started_at, j.ended_at, j.ended_by,
-(SELECT json_agg(json_build_array(s.position, s.version, s.state, s.at, s.recorded_at, s.actor, s.note, s.source_id, s.kind, s.final)
-                 ORDER BY s.version)
- FROM projections.job_states s WHERE s.job_id = j.id AND s.version <= j.version)::text AS history
+j.items_succeeded, j.items_failed, j.kind, j.final, j.started_at, j.ended_at, j.ended_by, j.history
 
 -- name: reached
 -- How far each read model is.
 SELECT coalesce(max(position) FILTER (WHERE name = 'jobs'), 0) AS jobs,
-       coalesce(max(position) FILTER (WHERE name = 'job_states'), 0) AS job_states,
        coalesce(max(position) FILTER (WHERE name = 'job_counts'), 0) AS job_counts
 FROM projections.reached
 
 -- name: page
 -- Jobs with their history, and how far the read models were when they were read; one row without a job when there are none.
 WITH reached AS MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached)
-SELECT {columns}, reached.jobs, reached.job_states, total.jobs
+SELECT {columns}, reached.jobs, total.jobs
 FROM reached CROSS JOIN total LEFT JOIN ({window}) j ON true
 ORDER BY {order}
 
@@ -43,6 +39,13 @@ SELECT {columns} FROM projections.jobs j WHERE {conditions}
 SELECT j.*, asked.nth FROM unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
 JOIN projections.jobs j ON j.project = %(project)s AND j.{column} = asked.name
 ORDER BY asked.nth, j.number LIMIT %(limit)s
+
+-- name: by_id
+-- Jobs by their ids, of these projects. The sight is set in the statement itself, which saves a lone get a third of its time: rows are looked
+-- for behind it, since the subquery rests on it and stays a subquery.
+SELECT {columns}
+FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
+CROSS JOIN LATERAL (SELECT * FROM projections.jobs j WHERE j.id = ANY(%(ids)s) AND seen.sight IS NOT NULL OFFSET 0) j
 
 -- name: counted
 -- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.

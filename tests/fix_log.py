@@ -9,12 +9,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise, zip_longest
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+import pydantic_core
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
@@ -162,6 +163,7 @@ def _job(job: Job) -> Row:
         "kind": job.kind and job.kind.value,
         "detail": json.dumps(job.detail),
         "failures": sum(stay.state is State.FAILED for stay in job.history),
+        "history": pydantic_core.to_json([asdict(stay) for stay in job.history]).decode()[1:-1],
         "outcome": job.outcome.value,
         "phase": job.phase.value,
         "messages": [one.model_dump(exclude_defaults=True) for one in job.messages],

@@ -2,11 +2,11 @@
 -- The current state of jobs that were created, queued, started and succeeded, in one statement.
 INSERT INTO control.jobs (id, project, number, type, command, object, owner, request_id, source_id, description, detail, state, kind, final,
                           version, position, attempts, progress, error_count, messages, items_total, items_succeeded, items_failed,
-                          created_at, updated_at, started_at, ended_at, ended_by, failures)
+                          created_at, updated_at, started_at, ended_at, ended_by, failures, history)
 SELECT c.originator_id, c.project, (b.event ->> 'number')::bigint, b.event ->> 'type', b.event ->> 'command', b.event ->> 'object',
        b.event ->> 'owner', b.event ->> 'request_id', b.event ->> 'source_id', b.event ->> 'description',
        convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail', l.state, NULL, false, l.version, l.position, l.attempts,
-       CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by, 0
+       CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by, 0, l.history
 FROM ledger.stored_events c
 CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
 JOIN (
@@ -15,7 +15,13 @@ JOIN (
          min(recorded_at) FILTER (WHERE topic = 'job.started') AS started_at,
          max(recorded_at) FILTER (WHERE topic = 'job.succeeded') AS ended_at,
          max(ledger.body(state) ->> 'actor') FILTER (WHERE topic = 'job.succeeded') AS ended_by,
-         CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state
+         CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state,
+         string_agg('{"position":' || notification_id || ',"version":' || originator_version || ',"state":"'
+           || CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END
+           || '","at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
+           || '","recorded_at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
+           || '","actor":' || to_json(ledger.body(state) ->> 'actor')::text || ',"note":null,"source_id":null,"kind":null,"final":false}',
+           ',' ORDER BY originator_version) AS history
   FROM ledger.stored_events GROUP BY originator_id
 ) l ON l.originator_id = c.originator_id
 WHERE c.originator_version = 1

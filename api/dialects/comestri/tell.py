@@ -4,6 +4,7 @@ Invariants: pure; the envelope counts as will_paginate does: `total_pages` is at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -34,7 +35,7 @@ def index(style: Style, asked: Asked, found: Page) -> Said:
     return _said(200, body, ("Ledger-Position", str(found.position)))
 
 
-def show(style: Style, asked: Asked, found: tuple[Job, ...]) -> Said:
+def show(style: Style, asked: Asked, found: Sequence[Job]) -> Said:
     """One job."""
     if not found:
         raise UnknownJob("There is no such job.")

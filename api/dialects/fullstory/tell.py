@@ -4,6 +4,7 @@ Invariants: pure; items are shown as they were sent; a list says how many record
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -28,7 +29,7 @@ def batch(asked: Asked, committed: Committed) -> Said:
     return _said(body, ("Ledger-Position", str(committed.position)))
 
 
-def job(asked: Asked, found: tuple[Job, ...]) -> Said:
+def job(asked: Asked, found: Sequence[Job]) -> Said:
     """A poll."""
     if not found:
         raise UnknownJob("There is no such job.")

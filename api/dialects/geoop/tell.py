@@ -5,6 +5,7 @@ a first page. A given X-Version is echoed, by faults too."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -36,7 +37,7 @@ def jobs(asked: Asked, page: Page) -> Said:
     return _found(asked, page.jobs, metadata, page.position)
 
 
-def job(asked: Asked, found: tuple[Job, ...]) -> Said:
+def job(asked: Asked, found: Sequence[Job]) -> Said:
     """One job: a page of it."""
     if not found:
         raise UnknownJob(f"There is no job {words.number(asked)}.")
@@ -116,7 +117,7 @@ def _stay(job: Job, stay: Stay) -> dict[str, Any]:
     }
 
 
-def _found(asked: Asked, found: tuple[Job, ...], metadata: dict[str, int], position: int) -> Said:
+def _found(asked: Asked, found: Sequence[Job], metadata: dict[str, int], position: int) -> Said:
     body = {
         "result": "success",
         words.COLLECTION: [entry(one) for one in found],

@@ -5,7 +5,7 @@ Errors: UnknownJob when a job/get finds nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -33,7 +33,7 @@ def said(envelope: Envelope, chosen: Format, *headers: tuple[str, str], status: 
     return Said(status, render(envelope), media_type, headers)
 
 
-def job_get(asked: Asked, found: tuple[Job, ...]) -> Said:
+def job_get(asked: Asked, found: Sequence[Job]) -> Said:
     """Jobs in the order of the ids asked for, or newest first where objects were named. Never paged."""
     if not found:
         raise UnknownJob("None of the jobs asked for is in this project.")

@@ -4,6 +4,7 @@ Invariants: pure; X-Total-Count counts all that match, X-Result-Count what is in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -28,7 +29,7 @@ def jobs(asked: Asked, found: Page) -> Said:
     return _said([item(job, asked.base_url) for job in found.jobs], *headers)
 
 
-def job(asked: Asked, found: tuple[Job, ...]) -> Said:
+def job(asked: Asked, found: Sequence[Job]) -> Said:
     """One job."""
     if not found:
         raise UnknownJob("There is no such job.")
