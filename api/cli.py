@@ -42,7 +42,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(DATABASE, "migrate", "api.commands.migrate", "Bring the database to the schema of this version."),
     Entry(DATABASE, "maintenance", "api.commands.maintenance", "Refuse writes, or everything, while you work on the ledger."),
     Entry(DATABASE, "rebuild", "api.commands.rebuild", "Make read models anew from the log, while the old ones are served."),
-    Entry(DATABASE, "verify", "api.commands.verify", "Prove that what is served is what the log says, and the log what was signed; name whatever is not."),
+    Entry(DATABASE, "verify", "api.commands.verify", "Prove that what is served is what the log says, and the log what was signed."),
     Entry(DATABASE, "replay", "api.commands.replay", "Fold the log up to a position beside the live read models, and compare."),
     Entry(DATABASE, "dsn", "api.commands.dsn", "Print the connection string of the running database, for psql and other tools."),
     Entry(DATABASE, "config", "api.commands.config", "Show every setting and every limit, and why it is what it is."),

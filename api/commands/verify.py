@@ -57,7 +57,7 @@ def verify(
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
-    """Prove that what is served is what the log says, and the log what was signed; name whatever is not.
+    """Prove that what is served is what the log says, and the log what was signed.
 
     \b
     jobledger verify --data ./ledger
