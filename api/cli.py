@@ -37,7 +37,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(KEYS, "keys", "api.commands.keys", "Issue, list and revoke API keys."),
     Entry(JOBS, "jobs", "api.commands.jobs", "List jobs, show one, or tell its history."),
     Entry(JOBS, "tail", "api.commands.tail", "Follow the log: print events as they are recorded."),
-    Entry(HISTORY, "import", "api.commands.import_", "Bring history in: a table of jobs, transitions, or an export."),
+    Entry(HISTORY, "import", "api.commands.import_", "Bring history in: a table of jobs, transitions, an export, or what another system answered."),
     Entry(HISTORY, "export", "api.commands.export", "Take the log or the jobs out, as NDJSON or CSV."),
     Entry(DATABASE, "migrate", "api.commands.migrate", "Bring the database to the schema of this version."),
     Entry(DATABASE, "maintenance", "api.commands.maintenance", "Refuse writes, or everything, while you work on the ledger."),
