@@ -44,6 +44,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(DATABASE, "rebuild", "api.commands.rebuild", "Make read models anew from the log, while the old ones are served."),
     Entry(DATABASE, "verify", "api.commands.verify", "Prove that what is served is what the log says, and the log what was signed."),
     Entry(DATABASE, "replay", "api.commands.replay", "Fold the log up to a position beside the live read models, and compare."),
+    Entry(DATABASE, "backup", "api.commands.backup", "Copy the running ledger into a new folder."),
+    Entry(DATABASE, "restore", "api.commands.restore", "Make a ledger out of a backup, and verify it before it can be served."),
     Entry(DATABASE, "dsn", "api.commands.dsn", "Print the connection string of the running database, for psql and other tools."),
     Entry(DATABASE, "config", "api.commands.config", "Show every setting and every limit, and why it is what it is."),
     Entry(DATABASE, "version", "api.commands.version", "Print the version of the ledger and of what it runs on."),

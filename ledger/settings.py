@@ -113,6 +113,8 @@ EMBEDDED_WATCH_S = 1.0  # how often `serve` looks whether its database still run
 EMBEDDED_LOG_BYTES_MAX = (
     16 * 1024 * 1024
 )  # of postgres.log; a longer one is set aside once at the next start
+BACKUP_S_MAX = 86_400.0  # how long a backup or its check may take: a day
+DIGEST_EVENTS_MAX = 50_000  # events hashed by one statement of a backup: bounds its memory
 DISK_FREE_BYTES_MIN = (
     1024**3
 )  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
