@@ -43,6 +43,30 @@ class Seed:
 
 _MIGRATIONS = "ledger/migrations/*.sql"
 
+_SAVED = """        async with connection.transaction():
+            if not await batches.hold(connection, batch):
+                raise Elsewhere
+            if unit.entries:
+                [answer] = await store.append(connection, [unit])
+                if not isinstance(answer, Appended):
+                    raise Moved
+                position = answer.position
+            results = decided.results_at(position)
+            await batches.record(connection, batch, results, finished=decided.finished)
+"""
+_SAVED_LATER = """        [answer] = await store.append(connection, [unit])
+        position = answer.position
+        async with connection.transaction():
+            results = decided.results_at(position)
+            await batches.record(connection, batch, results, finished=decided.finished)
+"""
+_SAVED_FIRST = """        async with connection.transaction():
+            results = decided.results_at(await store.head(connection) + 1)
+            await batches.record(connection, batch, results, finished=decided.finished)
+        [answer] = await store.append(connection, [unit])
+        position = answer.position
+"""
+
 # fmt: off
 SEEDS: tuple[Seed, ...] = (
     Seed(
@@ -151,6 +175,21 @@ SEEDS: tuple[Seed, ...] = (
         (Change("ledger/migrations/0010_strangers.sql", "OR last.project IS NOT NULL AND last.project IS DISTINCT FROM a.project", ""),
          Change("ledger/plan.py", "job.project == command.envelope.project", "True")),
         "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing|changed",
+    ),
+    Seed(
+        "batch-results-later", "P4", "The results of a batch's slice are written in a transaction of their own, behind the events.",
+        (Change("api/batch/worker.py", _SAVED, _SAVED_LATER),),
+        "tests/api/test_batch_worker.py::test_a_crash_between_events_and_results_has_no_effect", "assert 499 == 500",
+    ),
+    Seed(
+        "batch-results-first", "P4", "The results of a batch's slice are written in a transaction of their own, before the events.",
+        (Change("api/batch/worker.py", _SAVED, _SAVED_FIRST),),
+        "tests/api/test_batch_worker.py::test_a_crash_at_the_append_loses_nothing", "assert",
+    ),
+    Seed(
+        "batch-keeps-its-turn", "P6", "The first project's batch is served until it is done.",
+        (Change("api/batch/worker.py", "in await batches.next_of_each(connection):", "in (await batches.next_of_each(connection))[:1]:"),),
+        "tests/api/test_batch_worker.py::test_projects_take_turns", "had to wait",
     ),
 )
 # fmt: on

@@ -68,6 +68,26 @@ def test_a_crash_between_events_and_results_has_no_effect(
     assert notes(live_server.dsn) == list(range(1, 500))
 
 
+def test_a_crash_at_the_append_loses_nothing(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "RESTART_S_MIN", 0.01)
+    append, crashes = store.append, [1, 1, 1]
+
+    async def breaking(connection: store.Connection, units: list[store.Unit]) -> Any:
+        if len(units[0].entries) > 2 and crashes:
+            crashes.pop()
+            await connection.close()
+            raise psycopg.OperationalError("a crash")
+        return await append(connection, units)
+
+    monkeypatch.setattr(store, "append", breaking)
+    batch = taken(live_server.client, numbered(500))
+    assert over(live_server.client, batch)["imports"] == 500
+    assert not crashes
+    assert notes(live_server.dsn) == list(range(1, 500))
+
+
 def test_two_workers_apply_an_item_once(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
