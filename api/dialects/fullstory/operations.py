@@ -84,7 +84,7 @@ _SENTENCES: Final = {
     404: ("Returned when the resource does not exist.", ()),
     409: ("Returned when the job is still being processed.", ("Retry-After",)),
     429: (
-        "Returned when the project has as many batches or items in progress as it may.",
+        "Returned when the project or the key asks for more at once than it may.",
         ("Retry-After",),
     ),
     500: ("Returned when a server error is encountered.", ()),
@@ -134,7 +134,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(_ID, *past.PARAMETERS),
         replies=(
             Reply(200, "A successful response.", StatusOut, headers=("Ledger-Position",)),
-            *_refusals(401, 403, 404, 500, 503),
+            *_refusals(400, 401, 403, 404, 429, 500, 503),
         ),
         faults=_READ,
     ),
@@ -149,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(_ID, _TOKEN, _SCHEMA),
         replies=(
             Reply(200, "A successful response.", ImportsOut),
-            *_refusals(400, 401, 403, 404, 409, 500, 503),
+            *_refusals(400, 401, 403, 404, 409, 429, 500, 503),
         ),
         faults=(*_READ, Invalid),
     ),
@@ -164,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(_ID, _TOKEN),
         replies=(
             Reply(200, "A successful response.", ErrorsOut),
-            *_refusals(400, 401, 403, 404, 409, 500, 503),
+            *_refusals(400, 401, 403, 404, 409, 429, 500, 503),
         ),
         faults=(*_READ, Invalid),
     ),

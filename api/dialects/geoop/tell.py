@@ -24,7 +24,9 @@ def said(asked: Asked, body: dict[str, Any], *headers: tuple[str, str], status: 
     """An answer."""
     version = words.version(asked)
     echo = (("X-Version", version),) if version else ()
-    return Said(status, pydantic_core.to_json(body), MEDIA_TYPE, (*echo, *headers))
+    return Said(
+        status, pydantic_core.to_json(body, inf_nan_mode="null"), MEDIA_TYPE, (*echo, *headers)
+    )
 
 
 def jobs(asked: Asked, page: Page) -> Said:
