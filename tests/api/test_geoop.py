@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,16 @@ def test_items_that_were_refused() -> None:
     golden("failure.json", said)
 
 
+def test_an_item_that_json_cannot_say_again_is_shown_without_it() -> None:
+    request = asked("POST", body={})
+    request = replace(request, body=b'{"type": "T", "detail": {"a": 1e400}}')
+    with pytest.raises(BatchRefused) as refused:
+        operation(request).ask(request).then({})  # type: ignore[union-attr]
+    said = GEOOP.fault(request, refused.value)
+    FailureOut.model_validate_json(said.body)
+    assert b'"rawData":{"type":"T","detail":{"a":null}}' in said.body
+
+
 def test_a_request_that_was_not_processed() -> None:
     said = GEOOP.fault(asked(), faults.Broken("Oh."))
     assert said.status == 500
@@ -93,6 +105,7 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (faults.TooSlow("It did not come."), 503, "system", 5033),
     (faults.TooFast("Too often."), 503, "system", 5034),
     (faults.Crowded("Too much at once."), 503, "system", 5034),
+    (errors.QuotaReached("Too many."), 503, "system", 5034),
     (faults.Maintenance("No."), 503, "system", 5031),
     (errors.KeyInFlight("No."), 503, "system", 5032),
 )

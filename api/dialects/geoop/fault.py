@@ -55,6 +55,7 @@ WORDED: Final[Mapping[str, Worded]] = MappingProxyType(
         "too_slow": (503, "system", 5033),
         "too_fast": (503, "system", 5034),
         "crowded": (503, "system", 5034),
+        "quota_reached": (503, "system", 5034),
         "busy": (503, "system", 5030),
         "behind": (503, "system", 5030),
         "unreachable": (503, "system", 5030),
