@@ -58,7 +58,7 @@ class Check:
 
 def log(place: Place, wanted: Wanted) -> Iterable[Verdict]:
     """Every event against its leaf, the leaves against the tree, the tree against every checkpoint."""
-    with _reading(place) as connection:
+    with snapshot(place) as connection:
         known = audit.epochs(connection)
         if not known:
             if wanted.since is not None:
@@ -67,7 +67,7 @@ def log(place: Place, wanted: Wanted) -> Iterable[Verdict]:
             return
         memory = _memory(place)
         current = max((epoch for epoch, _ in known.values()), key=lambda epoch: epoch.number)
-        keys, whose = _keys(place, wanted, connection, [*known])
+        keys, whose = believed(place, wanted, connection, [*known])
         since = None if wanted.since is None else checkpoint.opened(wanted.since, keys)
         for epoch in _concerned(known, current, since):
             marks = [one for one in (since, memory and memory.last) if one]
@@ -107,7 +107,7 @@ def _concerned(
     return [known[since.origin][0], current]
 
 
-def _keys(
+def believed(
     place: Place, wanted: Wanted, connection: Connection[Any], origins: Sequence[str]
 ) -> tuple[tuple[Verifier, ...], str]:
     """The keys to believe, and whose word that is."""
@@ -124,7 +124,7 @@ def _memory(place: Place) -> Memory | None:
 
 
 @contextmanager
-def _reading(place: Place) -> Iterator[Connection[Any]]:
+def snapshot(place: Place) -> Iterator[Connection[Any]]:
     """One snapshot of everything, read as the auditor, in which no function but PostgreSQL's own is found."""
     dsn = conninfo(place.dsn, Role.AUDITOR, statement_timeout_s=settings.REBUILD_TIMEOUT_S)
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -42,6 +42,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(DATABASE, "migrate", "api.commands.migrate", "Bring the database to the schema of this version."),
     Entry(DATABASE, "maintenance", "api.commands.maintenance", "Refuse writes, or everything, while you work on the ledger."),
     Entry(DATABASE, "rebuild", "api.commands.rebuild", "Make read models anew from the log, while the old ones are served."),
+    Entry(DATABASE, "checkpoint", "api.commands.checkpoint", "Show what was signed of the log, its keys, and the way on when it was set back."),
+    Entry(DATABASE, "prove", "api.commands.prove", "Print the proof that a job's history is in the log that was signed."),
     Entry(DATABASE, "verify", "api.commands.verify", "Prove that what is served is what the log says, and the log what was signed."),
     Entry(DATABASE, "replay", "api.commands.replay", "Fold the log up to a position beside the live read models, and compare."),
     Entry(DATABASE, "backup", "api.commands.backup", "Copy the running ledger into a new folder."),

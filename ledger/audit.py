@@ -57,7 +57,9 @@ def published_keys(connection: Connection[Any]) -> tuple[Verifier, ...]:
 
 
 class Audit:
-    """One reading of the log under one epoch. `known` are the keys that the caller believes, `marks` checkpoints it holds besides."""
+    """One reading of the log under one epoch. `known` are the keys that the caller believes, `marks` checkpoints it holds besides.
+
+    `sink` gets the leaves as they are made of what is served, for a verifier of somebody else's."""
 
     def __init__(
         self,
@@ -66,11 +68,13 @@ class Audit:
         known: Sequence[Verifier],
         marks: Iterable[Checkpoint] = (),
         progress: Progress = lambda done, total: None,
+        sink: Callable[[Sequence[bytes]], None] = lambda leaves: None,
     ) -> None:
         self._connection = connection
         self._epoch = epoch
         self._known = known
         self._progress = progress
+        self._sink = sink
         self._marks = {mark.size: [mark.root] for mark in marks}
         self._seen: OrderedDict[bytes, bytes] = OrderedDict()
         self._above: dict[int, bytearray] = {}
@@ -144,6 +148,7 @@ class Audit:
         )
         stored, shown = self._stored(size, size + len(rows))
         hashes: list[bytes] = []
+        entries: list[bytes] = []
         for at, row in enumerate(rows, start=size + 1):
             if row[0] != at:
                 break
@@ -157,6 +162,8 @@ class Audit:
             self._seen[job_id] = found
             self._seen.move_to_end(job_id)
             hashes.append(found)
+            entries.append(entry)
+        self._sink(entries)
         self.findings.events += len(hashes)
         while len(self._seen) > settings.SEAL_JOBS_KEPT_MAX:
             self._seen.popitem(last=False)
