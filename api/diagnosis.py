@@ -15,9 +15,9 @@ from typing import Any
 
 import psycopg
 
-from api import secret, walls
+from api import secret, vitals, walls
 from api.place import Place, pending
-from ledger import migrate, sql
+from ledger import durability, migrate, sql
 from ledger.connection import Role
 from ledger.errors import LedgerError
 from ledger.settings import DISK_FREE_BYTES_MIN, SERVER_VERSION_MIN
@@ -122,9 +122,7 @@ def _server(patient: Patient) -> Verdict:
 
 def _durability(patient: Patient) -> Verdict:
     found = dict(patient.rows("settings"))
-    off = [
-        name for name in ("fsync", "full_page_writes", "synchronous_commit") if found[name] == "off"
-    ]
+    off = durability.unsafe(found)
     sums = f"checksums of pages are {found['data_checksums']}"
     if off:
         return (
@@ -216,8 +214,19 @@ def _projections(patient: Patient) -> Verdict:
                 f"{name} stopped behind position {one.position}: {one.error}.",
                 f"Look at the event behind it; when the ledger was mended, jobledger rebuild {name}",
             )
-    lags = ", ".join(f"{name} {one.lag}" for name, one in reached.items())
-    return True, f"Read models are behind by so many events: {lags}.", ""
+    return vitals.kept(patient.connection, reached)
+
+
+def _clock(patient: Patient) -> Verdict:
+    return vitals.clock(patient.connection)
+
+
+def _connections(patient: Patient) -> Verdict:
+    return vitals.connections(patient.connection)
+
+
+def _maintenance(patient: Patient) -> Verdict:
+    return vitals.switched(patient.connection)
 
 
 # The order is that of causes: what stands below may be wrong because of what stands above.
@@ -226,12 +235,15 @@ CHECKS: tuple[tuple[str, Callable[[Patient], Verdict]], ...] = (
     ("data folder", _folder),
     ("server", _server),
     ("durability", _durability),
+    ("connections", _connections),
     ("migrations", _migrations),
+    ("clock", _clock),
     ("roles", _roles),
     ("login", _login),
     ("walls", _walls),
     ("guards", _guards),
     ("log", _log),
     ("secret", _secret),
+    ("maintenance", _maintenance),
     ("projections", _projections),
 )

@@ -15,6 +15,7 @@ from typing import LiteralString
 import psycopg
 
 from ledger import roles, settings
+from ledger.durability import QUERY, refuse_unsafe
 from ledger.errors import Misconfigured
 
 FOLDER = Path(__file__).with_name("migrations")
@@ -101,12 +102,7 @@ def check_server(connection: psycopg.Connection) -> None:
         raise Misconfigured(
             f"PostgreSQL {connection.info.server_version // 10_000} is too old; {settings.SERVER_VERSION_MIN // 10_000} is the oldest that works."
         )
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        row = connection.execute("SELECT current_setting(%s)", (setting,)).fetchone()
-        if row == ("off",):
-            raise Misconfigured(
-                f"PostgreSQL runs with {setting}=off, so acknowledged events could be lost."
-            )
+    refuse_unsafe(connection.execute(QUERY).fetchone())
     row = connection.execute("SELECT current_setting('server_encoding')").fetchone()
     if row != ("UTF8",):
         raise Misconfigured("The database's encoding is not UTF8.")

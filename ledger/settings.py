@@ -115,6 +115,8 @@ EMBEDDED_LOG_BYTES_MAX = (
 )  # of postgres.log; a longer one is set aside once at the next start
 BACKUP_S_MAX = 86_400.0  # how long a backup or its check may take: a day
 DIGEST_EVENTS_MAX = 50_000  # events hashed by one statement of a backup: bounds its memory
+CLOCK_OFF_S_MAX = 5.0  # `jobledger doctor` tells of clocks that are further apart: revocation and signatures are promised to seconds
+LAG_EVENTS_MAX = 50_000  # `jobledger doctor` tells of read models that are further behind: more than one fold
 DISK_FREE_BYTES_MIN = (
     1024**3
 )  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit

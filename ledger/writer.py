@@ -14,8 +14,9 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 
-from ledger import settings, store
+from ledger import durability, settings, store
 from ledger.desk import Desk, replay
+from ledger.durability import refuse_unsafe
 from ledger.errors import Busy, Invalid, LedgerError, Unreachable
 from ledger.plan import refused, strangers, taken
 from ledger.store import Appended, Result, TurnedAway, Unit
@@ -168,9 +169,16 @@ class Writer:
 
     async def _connected(self) -> store.Connection:
         if self._lost():
-            self._connection = await AsyncConnection.connect(
+            connected = await AsyncConnection.connect(
                 self._conninfo, autocommit=True, connect_timeout=int(settings.RECONNECT_S)
             )
+            try:
+                # Somebody may have changed it since the last time, for the server, the database or our role.
+                refuse_unsafe(await (await connected.execute(durability.QUERY)).fetchone())
+            except BaseException:
+                await connected.close()
+                raise
+            self._connection = connected
         assert self._connection is not None
         return self._connection
 

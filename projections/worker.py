@@ -98,7 +98,7 @@ class Worker(threading.Thread):
 
     def _fenced(self, connection: Connection[Any]) -> bool:
         """Wait for the projection's lock; False when the worker was stopped before it got it."""
-        key = zlib.crc32(f"jobledger projection {self._projection.name}".encode())
+        key = fence(self._projection.name)
         while not self._ending.is_set():
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
             if row == (True,):
@@ -161,6 +161,11 @@ class Worker(threading.Thread):
             raise
         self._pause_s = settings.RESTART_S_MIN
         return reached
+
+
+def fence(name: str) -> int:
+    """The advisory lock that whoever keeps a projection holds."""
+    return zlib.crc32(f"jobledger projection {name}".encode())
 
 
 def plan_once(connection: Connection[Any]) -> None:

@@ -71,8 +71,16 @@ _SAVED_FIRST = """        async with connection.transaction():
 SEEDS: tuple[Seed, ...] = (
     Seed(
         "commit-before-disk", "P1", "A commit is answered before it is on disk.",
-        (Change("ledger/connection.py", "-c timezone=UTC", "-c timezone=UTC -c synchronous_commit=off"),),
+        (
+            Change("ledger/connection.py", "-c timezone=UTC", "-c timezone=UTC -c synchronous_commit=off"),
+            Change("ledger/durability.py", 'found.get(name) == "off"', 'found.get(name) == "forgotten"'),
+        ),
         "tests/acceptance/test_killed.py", r"assert \[\(<Finding",
+    ),
+    Seed(
+        "unsafe-start", "P1", "A start does not look whether PostgreSQL keeps what it acknowledges.",
+        (Change("ledger/durability.py", 'found.get(name) == "off"', 'found.get(name) == "forgotten"'),),
+        "tests/ledger/test_durability.py", "DID NOT RAISE",
     ),
     Seed(
         "sequence", "P2", "Positions come from a sequence, without the lock on the head row.",

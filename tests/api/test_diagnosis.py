@@ -55,6 +55,8 @@ FAULTS: tuple[tuple[str, Callable[[Place, Owner], object], str], ...] = (
     ("migrations", _sql(f"DELETE FROM ledger.migrations WHERE number = {LAST}"), f"{LAST:04}_"),
     ("migrations", _sql("UPDATE ledger.migrations SET checksum = 'x' WHERE number = 2"), "another form"),
     ("roles", _sql("GRANT UPDATE ON ledger.stored_events TO jobledger_app"), "more than append"),
+    ("clock", _sql("UPDATE ledger.head SET recorded_at = clock_timestamp() + interval '1 hour'"), "in the future"),
+    ("maintenance", _sql("UPDATE ledger.maintenance SET refused = 'all'"), "Everything is refused"),
     ("walls", _sql("ALTER TABLE ledger.identities NO FORCE ROW LEVEL SECURITY"), "ledger.identities"),
     ("walls", _sql("ALTER TABLE ledger.stored_events DISABLE ROW LEVEL SECURITY"), "ledger.wall"),
     ("walls", _sql("ALTER VIEW ledger.events RESET (security_invoker)"), "ledger.events"),
