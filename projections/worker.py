@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -86,6 +87,7 @@ class Worker(threading.Thread):
         while not self._ending.is_set():
             told = self._bell.wait(connection, settings.FOLLOW_POLL_S)
             target = head(connection) if told is None else told
+            began_s = time.monotonic()
             try:
                 reached = self._catch_up(connection, build, reached, target)
             except psycopg.errors.UndefinedTable:
@@ -95,6 +97,10 @@ class Worker(threading.Thread):
                 # A rebuild has put another table in its place.
                 build, reached = swapped, swapped.position(connection) or 0
                 reached = self._catch_up(connection, build, reached, target)
+            took_s = time.monotonic() - began_s
+            if took_s < settings.FOLD_REST_S_MAX:
+                # Small folds one after the other would take all of a busy machine, so that each stays small: more comes together meanwhile.
+                self._ending.wait(took_s)
 
     def _fenced(self, connection: Connection[Any]) -> bool:
         """Wait for the projection's lock; False when the worker was stopped before it got it."""
