@@ -6,11 +6,13 @@ Errors: Spoilt, when an answer was not 2xx."""
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from scripts.benchmarks import cost
 from scripts.benchmarks.child import Child, started
 from scripts.benchmarks.load import DRAIN_S
 from scripts.benchmarks.slot import Measured, Spoilt
@@ -27,10 +29,11 @@ class Played:
 
 
 class Load:
-    """The running load process."""
+    """The running load process. `database_pid`: whose processes are counted as the database's."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, database_pid: int) -> None:
         self._child = child
+        self._roots = (os.getpid(), database_pid)
 
     def play(
         self, port: int, steps: Sequence[str], *, connections: int, slot_s: float, spread: bool
@@ -43,20 +46,22 @@ class Load:
             "slot_s": slot_s,
             "spread": spread,
         }
+        before = cost.spent(*self._roots)
         self._child.say(json.dumps(order))
         answer = json.loads(self._child.line(START_S + slot_s + DRAIN_S))
         if "fault" in answer:
             raise Spoilt(answer["fault"])
-        beside = {"body_bytes": answer["body_bytes"], "connections": connections}
+        costs = cost.beside(before, cost.spent(*self._roots), answer["answered"])
+        beside = {"body_bytes": answer["body_bytes"], "connections": connections, **costs}
         measured = Measured(answer["rate"], answer["p50_ms"], answer["p99_ms"], beside)
         return Played(measured, answer["answered"])
 
 
 @contextmanager
-def loaded() -> Iterator[Load]:
+def loaded(database_pid: int) -> Iterator[Load]:
     """The load process, ended at the end."""
     with started("the load", [sys.executable, "-m", "scripts.benchmarks.load"]) as child:
-        yield Load(child)
+        yield Load(child, database_pid)
 
 
 def request(

@@ -52,6 +52,18 @@ JOIN (
 WHERE c.originator_version = 1
 GROUP BY 1, 2, 3, 4
 
+-- name: job_revisions
+-- How the same jobs stood after each of their events, in one statement.
+INSERT INTO control.job_revisions (job_id, position, version, project, number, outcome, failures, updated_at, happened_at)
+SELECT s.originator_id, s.notification_id, s.originator_version, s.project, c.number,
+       CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END,
+       0, s.recorded_at, s.recorded_at
+FROM ledger.stored_events s
+JOIN (
+  SELECT originator_id, (ledger.body(state) -> 'event' ->> 'number')::bigint AS number
+  FROM ledger.stored_events WHERE originator_version = 1
+) c ON c.originator_id = s.originator_id
+
 -- name: forget
 -- Readers no longer see this read model.
 DELETE FROM projections.live WHERE name = %s

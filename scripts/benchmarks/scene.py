@@ -81,7 +81,7 @@ class Scene:
     @cached_property
     def load(self) -> Load:
         """The HTTP clients."""
-        return self.stack.enter_context(loaded())
+        return self.stack.enter_context(loaded(self.ground.server.pid))
 
     @cached_property
     def product(self) -> int:

@@ -61,6 +61,9 @@ def test_the_short_form_says_what_it_found(name: str, tmp_path: Path) -> None:
     assert found == asked
     for entry in document["goals"]:
         check_entry(entry)
+        if name.endswith("-http"):
+            (slot,) = entry["subject"]["slots"]
+            assert min(slot["server_cpu_us"], slot["database_cpu_us"], slot["load_cpu_us"]) > 0
     assert not list(tmp_path.iterdir())
 
 
@@ -137,7 +140,7 @@ def moody_port() -> Iterator[int]:
 
 def test_answers_count_only_when_they_are_all_good(moody_port: int) -> None:
     good, bad = request("GET", "/200"), request("GET", "/503")
-    with loaded() as load:
+    with loaded(os.getpid()) as load:
         played = load.play(moody_port, [good], connections=2, slot_s=0.1, spread=False)
         assert played.answered >= 2
         assert 0 < played.measured.rate <= played.answered / 0.1
