@@ -37,6 +37,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(KEYS, "keys", "api.commands.keys", "Issue, list and revoke API keys."),
     Entry(JOBS, "jobs", "api.commands.jobs", "List jobs, show one, or tell its history."),
     Entry(JOBS, "tail", "api.commands.tail", "Follow the log: print events as they are recorded."),
+    Entry(JOBS, "audit", "api.commands.audit", "Say who did what, where jobs were and for how long, and what was refused."),
     Entry(HISTORY, "import", "api.commands.import_", "Bring history in: a table of jobs, transitions, an export, or what another system answered."),
     Entry(HISTORY, "export", "api.commands.export", "Take the log or the jobs out, as NDJSON or CSV."),
     Entry(DATABASE, "migrate", "api.commands.migrate", "Bring the database to the schema of this version."),

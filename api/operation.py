@@ -24,6 +24,7 @@ from ledger.job import Job
 from ledger.names import Name
 from ledger.past import AsOf
 from ledger.settings import BODY_BYTES_MAX
+from projections.audit import Findings, Inquiry
 from projections.question import Counts, Events, Feed, Named, Page, Query, Tally
 
 
@@ -143,14 +144,39 @@ class Each:
 # What came of each, in order: a refusal of one is its own answer.
 Outcomes = tuple[Resolved | LedgerError, ...]
 
+
+def committed_position(outcomes: Outcomes) -> int:
+    """The last position that was committed; 0 when nothing was."""
+    return max(
+        (
+            one.committed.position
+            for one in outcomes
+            if isinstance(one, Resolved) and one.committed is not None
+        ),
+        default=0,
+    )
+
+
 Question = (
-    Query | Named | Feed | Tally | Write | Resolve | Each | Submission | Results | Nothing | Shown
+    Query
+    | Named
+    | Feed
+    | Tally
+    | Inquiry
+    | Write
+    | Resolve
+    | Each
+    | Submission
+    | Results
+    | Nothing
+    | Shown
 )
 Answer = (
     Page
     | Sequence[Job]
     | Events
     | Counts
+    | Findings
     | Committed
     | Resolved
     | Outcomes

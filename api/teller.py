@@ -37,9 +37,11 @@ from api.operation import (
     Said,
     Scope,
     Shown,
+    committed_position,
 )
 from api.pages import Pages
 from api.refusals import refusals
+from api.refused import Refusals
 from api.secret import Secret
 from api.travel import Travel
 from ledger import names, settings
@@ -58,6 +60,7 @@ from ledger.errors import (
 )
 from ledger.wake import Herald
 from projections import query
+from projections.audit import Inquiry, inquire
 from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
@@ -97,6 +100,7 @@ class Teller:
         self.authenticator = Authenticator(self.pool, secret)
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
+        self.refused = Refusals(dsn)
         self.travel = Travel(self.pool, self._reached)
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,6 +117,7 @@ class Teller:
                 self.runner.start()
                 opening.push_async_callback(asyncio.to_thread, self.runner.stop)
             await self.waiter.built(settings.BUILD_WAIT_S)
+            await opening.enter_async_context(self.refused)
             await opening.enter_async_context(self.herald)
             await opening.enter_async_context(self.committer)
             await opening.enter_async_context(self.batches)
@@ -126,10 +131,14 @@ class Teller:
         """Authenticate, authorise, ask, answer, tell; unless it is in maintenance."""
         if operation.scope is Scope.PUBLIC:
             return await self._answered(operation, asked)
-        await self.switch.check(operation.scope)
-        await self.know(dialect, operation, asked)
-        with self.admission.of(asked.who):
-            return await self._answered(operation, asked)
+        try:
+            await self.switch.check(operation.scope)
+            await self.know(dialect, operation, asked)
+            with self.admission.of(asked.who):
+                return await self._answered(operation, asked)
+        except LedgerError as error:
+            self.refused.note(operation, asked, error)
+            raise
 
     async def _answered(self, operation: Operation, asked: Asked) -> Said:
         then = await self.travel.lead(operation, asked)
@@ -146,11 +155,11 @@ class Teller:
                 return await self._save(question, asked)
             case Resolve():
                 resolved = await self._resolve(question)
-                await self._followed(_position((resolved,)), asked)
+                await self._followed(committed_position((resolved,)), asked)
                 return resolved
             case Each():
                 return await self._each(question, asked)
-            case Query() | Named() | Tally() | Feed():
+            case Query() | Named() | Tally() | Feed() | Inquiry():
                 return await self._read(question, asked)
             case Submission():
                 async with refusals():
@@ -172,13 +181,13 @@ class Teller:
             raise Unauthenticated(
                 "This operation needs a credential, and the request brought none.", lack="missing"
             )
-        principal = await self.authenticator.resolve(credential, asked.now)
+        # Known from here on, also to be refused.
+        asked.principal = principal = await self.authenticator.resolve(credential, asked.now)
         _check_tenant(principal, asked)
         if not principal.may(operation.scope):
             raise Forbidden(
                 f"{operation.id} needs the scope {operation.scope.value}, which this key lacks."
             )
-        asked.principal = principal
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
         committed = await self._commit(write)
@@ -236,12 +245,12 @@ class Teller:
             for indices in lanes.values():
                 tasks.create_task(go_along(indices))
         answer = tuple(outcomes[index] for index in range(len(question.lanes)))
-        await self._followed(_position(answer), asked)
+        await self._followed(committed_position(answer), asked)
         return answer
 
-    async def _read(self, question: Query | Named | Tally | Feed, asked: Asked) -> Answer:
+    async def _read(self, question: Query | Named | Tally | Feed | Inquiry, asked: Asked) -> Answer:
         sight = (asked.who.project,)  # the credential's, whatever project the question names
-        if not isinstance(question, Feed) and question.min_position:
+        if not isinstance(question, Feed | Inquiry) and question.min_position:
             await self._reach(question.min_position)
         if isinstance(question, Named) and question.is_get and question.project in sight:
             async with refusals():
@@ -256,6 +265,8 @@ class Teller:
                     return await query.tally(connection, question, sight)
                 case Feed():
                     return await query.feed(connection, question, sight)
+                case Inquiry():
+                    return await inquire(connection, question, sight)
 
     async def _reach(self, position: int) -> None:
         async with refusals():
@@ -277,18 +288,6 @@ class Teller:
         """Called by a projection's thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
-
-
-def _position(outcomes: Outcomes) -> int:
-    """The last position that was committed; 0 when nothing was."""
-    return max(
-        (
-            one.committed.position
-            for one in outcomes
-            if isinstance(one, Resolved) and one.committed is not None
-        ),
-        default=0,
-    )
 
 
 def _check_tenant(principal: Principal, asked: Asked) -> None:

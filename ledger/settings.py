@@ -158,6 +158,13 @@ COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind th
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
 
+# --- audit -------------------------------------------------------------------------------------------------------------------------
+AUDIT_STAYS_MAX = 500_000  # stays in a state whose percentiles one answer takes: about a second of one connection
+REFUSALS_KEPT_PER_HOUR = 1_000  # refused commands of one project and hour that are kept whole; more are counted, so that no client fills the disk
+REFUSALS_WAITING_MAX = 2_000  # refused commands that wait in one process to be kept; more are counted by the metrics alone
+REFUSALS_PAUSE_S = 0.5  # how long refused commands are gathered, so that many are one commit
+REFUSAL_REASON_LENGTH_MAX = 1_000  # characters of a reason that are kept
+
 # --- credentials -------------------------------------------------------------------------------------------------------------------
 KEY_CACHE_S = (
     3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s

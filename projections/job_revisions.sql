@@ -11,17 +11,24 @@ CREATE TABLE {table} (
   failures integer NOT NULL,
   updated_at timestamptz NOT NULL,
   happened_at timestamptz NOT NULL,
+  topic text COLLATE "C" NOT NULL,
+  actor text COLLATE "C" NOT NULL,
+  credential_id text COLLATE "C",
   PRIMARY KEY (job_id, position)
 )
 
 -- name: index
--- What serves an order by the time of the last change.
-CREATE INDEX ON {table} (project, updated_at, number)
+-- What serves an order by the time of the last change, and who asks what somebody did, or who canceled.
+CREATE INDEX ON {table} (project, updated_at, number);
+CREATE INDEX ON {table} (project, actor, position);
+CREATE INDEX ON {table} (project, credential_id, position) WHERE credential_id IS NOT NULL;
+CREATE INDEX ON {table} (project, position) WHERE topic = 'job.canceled'
 
 -- name: fold
 -- Add a row for each event behind one position up to another, each resting on the one before it, and answer how many events it took.
 WITH stored AS MATERIALIZED (
   SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.project, s.topic,
+         b.body ->> 'actor' AS actor, s.credential_id,
          coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
          CASE WHEN s.topic = 'job.created' THEN (b.body -> 'event' ->> 'created_at')::timestamptz END AS created_at, s.recorded_at,
          CASE WHEN s.topic = 'job.created' THEN (b.body -> 'event' ->> 'number')::bigint END AS number,
@@ -56,7 +63,7 @@ WITH stored AS MATERIALIZED (
   FROM stored s
   WINDOW life AS (PARTITION BY s.job_id ORDER BY s.version ROWS UNBOUNDED PRECEDING)
 ), grown AS (
-  SELECT t.job_id, t.position, t.version, t.project,
+  SELECT t.job_id, t.position, t.version, t.project, t.topic, t.actor, t.credential_id,
          coalesce(b.number, first_value(t.number) OVER life) AS number,
          CASE WHEN t.outcome_group = 0 THEN b.outcome ELSE first_value(t.entered) OVER (PARTITION BY t.job_id, t.outcome_group ORDER BY t.version) END
            AS outcome,
@@ -69,9 +76,10 @@ WITH stored AS MATERIALIZED (
   WHERE b.job_id IS NOT NULL OR t.job_id IN (SELECT job_id FROM stored WHERE version = 1)
   WINDOW life AS (PARTITION BY t.job_id ORDER BY t.version ROWS UNBOUNDED PRECEDING)
 ), born AS (
-  INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at)
+  INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at, topic, actor,
+                       credential_id)
   SELECT job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
-         updated_at, happened_at
+         updated_at, happened_at, topic, actor, credential_id
   FROM grown
 )
 -- Events of a job whose creation is nowhere are not taken.

@@ -5,6 +5,6 @@ from __future__ import annotations
 from ledger import sql
 from projections.projection import Projection
 
-VERSION = 1
+VERSION = 2
 
 JOB_STATES = Projection("job_states", VERSION, ("job_id", "version"), sql.load(__file__))

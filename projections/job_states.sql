@@ -15,8 +15,17 @@ CREATE TABLE {table} (
   source_id text,
   left_position bigint,
   left_at timestamptz,
+  -- The power of two that its length in positions reaches; 63 while it has no end. What holds at a position P and lasts less than 2^(k+1)
+  -- began behind P - 2^(k+1): so the stays in effect at any position are found by one short range for each k, at any depth of history.
+  lasting smallint NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN left_position IS NULL THEN 63 ELSE length(ltrim((left_position - position)::bit(64)::text, '0')) - 1 END
+  ) STORED,
   PRIMARY KEY (job_id, version)
 )
+
+-- name: index
+-- What finds the stays in a state that are, or at any position were, in effect.
+CREATE INDEX ON {table} (project, state, lasting, position)
 
 -- name: fold
 -- Add the stays that events behind one position up to another began, close those before them, and answer how many events it took.

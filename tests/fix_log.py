@@ -181,6 +181,7 @@ def _stays(job: Job) -> list[Row]:
             "kind": stay.kind and stay.kind.value,
             "left_position": later and later.position,
             "left_at": later and later.at,
+            "lasting": 63 if later is None else (later.position - stay.position).bit_length() - 1,
         }
         for stay, later in pairwise((*job.history, None))
         if stay is not None
@@ -200,6 +201,9 @@ def _revisions(stream: Sequence[Recorded]) -> list[Row]:
                 "outcome": job.outcome.value,
                 "failures": sum(stay.state is State.FAILED for stay in job.history),
                 "happened_at": moment,
+                "topic": one.topic,
+                "actor": one.actor,
+                "credential_id": one.envelope.credential_id,
             }
         )
     return rows

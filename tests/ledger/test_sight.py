@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -56,7 +57,7 @@ WHERE n.nspname !~ '^pg_|^information_schema$' AND c.relkind IN ('r', 'p', 'v', 
 
 @pytest.fixture(scope="module")
 def ledger(module_database: str) -> Ledger:
-    """A log of two projects, its read models, and a batch of each."""
+    """A log of two projects, its read models, and a batch and a refusal of each."""
     played = asyncio.run(play(module_database, jobs=24))
     fold(played)
     asyncio.run(hand_in(module_database))
@@ -67,6 +68,20 @@ async def hand_in(dsn: str) -> None:
     """A batch of one refused item in each project."""
     async with await AsyncConnection.connect(conninfo(dsn, Role.APP)) as connection:
         for nth, project in enumerate((A, B)):
+            refusal = [
+                project,
+                "2026-01-01T00:00:00Z",
+                "anna",
+                "k",
+                "r",
+                "createJobs",
+                None,
+                "c",
+                "No.",
+            ]
+            await connection.execute(
+                "SELECT ledger.refused(%s::jsonb, 9)", (json.dumps([refusal]),)
+            )
             new = NewBatch(UUID(int=nth), project, "fullstory", "anna", items="[1]", count=1)
             await batches.take(connection, new)
             [batch] = [

@@ -45,11 +45,11 @@ def test_every_position_agrees(forging: Connection[Any], database: str, name: st
         ("jobs", "UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 1", {1, 5, END}),
         ("jobs", "DELETE FROM projections.jobs_v1 WHERE number = 1", {1, END}),
         ("jobs", "UPDATE projections.jobs_v1 SET progress = 0.5 WHERE number = 1", {END}),
-        ("job_states", "UPDATE projections.job_states_v1 SET note = 'x' WHERE position = 3", {3, 9, END}),
-        ("job_states", "UPDATE projections.job_states_v1 SET left_position = left_position - 1 WHERE position = 9", {END - 1, END}),
-        ("job_states", "DELETE FROM projections.job_states_v1 WHERE position = 1", {1, 2, END}),
-        ("job_revisions", "UPDATE projections.job_revisions_v1 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
-        ("job_counts", "UPDATE projections.job_states_v1 SET state = 'Queued' WHERE position = 1", {1}),
+        ("job_states", "UPDATE projections.job_states_v2 SET note = 'x' WHERE position = 3", {3, 9, END}),
+        ("job_states", "UPDATE projections.job_states_v2 SET left_position = left_position - 1 WHERE position = 9", {END - 1, END}),
+        ("job_states", "DELETE FROM projections.job_states_v2 WHERE position = 1", {1, 2, END}),
+        ("job_revisions", "UPDATE projections.job_revisions_v2 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
+        ("job_counts", "UPDATE projections.job_states_v2 SET state = 'Queued' WHERE position = 1", {1}),
         ("job_counts", "UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'", {END}),
     ],
 )  # fmt: skip
@@ -66,7 +66,7 @@ def test_a_row_changed_by_hand_is_named(
 
 
 def test_every_differing_row_is_told(forging: Connection[Any], database: str) -> None:
-    forging.execute("UPDATE projections.job_states_v1 SET actor = 'eve'")
+    forging.execute("UPDATE projections.job_states_v2 SET actor = 'eve'")
     found = compare(database, "job_states")
     assert found.different == len(found.keys) == found.rows > 9
 

@@ -13,7 +13,7 @@ def test_the_plan_that_is_kept_walks_indexes(database: str) -> None:
     scans = "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname = ANY(%s)"
     with forger(database) as writer, projector(database) as connection:
         made = builds(database)
-        tables = ["stored_events", "jobs_v1", "job_states_v1"]
+        tables = ["stored_events", "jobs_v1", "job_states_v2"]
         for build in made:
             build.create(connection)
         record(writer, LOG)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from api.dialects.dialect import ApiKey, Credential, Dialect
 from api.dialects.native.about import ABOUT
+from api.dialects.native.audit import AUDIT
 from api.dialects.native.operations import JOBS
 from api.dialects.native.problem import CHALLENGE, problem
 from api.operation import Asked
@@ -24,7 +25,7 @@ NATIVE = Dialect(
     name="native",
     title="Job ledger API",
     prefixes=("/",),
-    operations=(*JOBS, *ABOUT),
+    operations=(*JOBS, *AUDIT, *ABOUT),
     credential=credential,
     fault=problem,
     challenge=CHALLENGE,
