@@ -98,6 +98,7 @@ class Authenticator:
             and self._clock() - known.read_at_s < settings.KEY_CACHE_S
             and known.stored.refusal(now) is None
         ):
+            self._ask_ahead(known.principal.key_id)
             return known.principal
         principal = await self._verify(text, now)
         found = self._keys.get(principal.key_id)
@@ -154,12 +155,26 @@ class Authenticator:
         if known is not None and self._clock() - known.read_at_s < settings.KEY_CACHE_S:
             return known.stored
         # Whoever asks for the same key meanwhile waits for the same answer, and may give up without taking it from the others.
+        return await asyncio.shield(self._asking(key_id))
+
+    def _asking(self, key_id: str) -> asyncio.Task[StoredKey | None]:
         reading = self._reading.get(key_id)
         if reading is None:
             reading = asyncio.create_task(self._read(key_id), name=f"read key {key_id}")
             self._reading[key_id] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(key_id))
-        return await asyncio.shield(reading)
+            reading.add_done_callback(lambda task: self._asked(key_id, task))
+        return reading
+
+    def _asked(self, key_id: str, task: asyncio.Task[StoredKey | None]) -> None:
+        self._reading.pop(key_id)
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; where nobody does, the key is asked for again when its time is over
+
+    def _ask_ahead(self, key_id: str) -> None:
+        """Look a busy key up before its time is over: else all its requests would wait for one look-up, and be in each other's way."""
+        known = self._keys.get(key_id)
+        if known is not None and self._clock() - known.read_at_s >= settings.KEY_AHEAD_S:
+            self._asking(key_id)
 
     async def _read(self, key_id: str) -> StoredKey | None:
         # What is read is at least as new as the moment before the question.

@@ -169,6 +169,7 @@ REFUSAL_REASON_LENGTH_MAX = 1_000  # characters of a reason that are kept
 KEY_CACHE_S = (
     3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
 )
+KEY_AHEAD_S = 1.5  # a key in use is looked up again at this age, while it is still believed, so that nobody waits for it
 KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
 KEY_DAYS_MAX = 3_650  # days until a key expires; for longer, leave the expiry out
 SIGNATURE_WINDOW_S = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx2 as httpx
@@ -20,6 +20,7 @@ from api.app import create_app
 from api.line import Line
 from api.operation import Scope
 from api.secret import SECRET_BYTES, Secret
+from ledger import settings
 
 ALL_JOBS = (Scope.JOBS_READ, Scope.JOBS_WRITE)
 
@@ -131,3 +132,24 @@ def live_server(database: str) -> Iterator[LiveServer]:
 def shared_server(shared_database: str) -> Iterator[LiveServer]:
     """The whole product, for all tests of the session that keep to a project of their own."""
     yield from serve(shared_database, Secret(secrets.token_bytes(SECRET_BYTES)))
+
+
+NarrowServer = Callable[[Mapping[str, int]], LiveServer]
+
+
+@pytest.fixture
+def narrow_server(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[NarrowServer]:
+    """A server whose operator has set these LEDGER_* variables."""
+    running: list[Iterator[LiveServer]] = []
+
+    def started(chosen: Mapping[str, int]) -> LiveServer:
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, str(value))
+        settings.settings.cache_clear()
+        running.append(serve(database, Secret(bytes(SECRET_BYTES))))
+        return next(running[0])
+
+    yield started
+    for server in running:
+        next(server, None)
+    settings.settings.cache_clear()

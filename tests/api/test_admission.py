@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2 as httpx
 import pytest
 
-from api.secret import SECRET_BYTES, Secret
 from ledger import settings
-from tests.fix_server import LiveServer, serve
+from tests.fix_server import LiveServer, NarrowServer
 from tests.native import JOBS, create, problem
 from tests.writes import DEADLINE_S, appends_wait, held
 
@@ -25,26 +24,6 @@ SPEAKERS = {
     "geoop": ("GET", "/jobs", "application/json"),
     "openlineage": ("POST", "/api/v1/lineage", "application/json"),
 }
-
-NarrowServer = Callable[[Mapping[str, int]], LiveServer]
-
-
-@pytest.fixture
-def narrow_server(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[NarrowServer]:
-    """A server whose operator has set these LEDGER_* variables."""
-    running: list[Iterator[LiveServer]] = []
-
-    def started(chosen: Mapping[str, int]) -> LiveServer:
-        for name, value in chosen.items():
-            monkeypatch.setenv(name, str(value))
-        settings.settings.cache_clear()
-        running.append(serve(database, Secret(bytes(SECRET_BYTES))))
-        return next(running[0])
-
-    yield started
-    for server in running:
-        next(server, None)
-    settings.settings.cache_clear()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from api.dialects.dialect import ApiKey, Md5Signature
 from api.faults import Unauthenticated
 from api.operation import Principal, Scope
 from ledger.errors import Busy
-from ledger.settings import KEY_CACHE_S, KEYS_CACHED_MAX
+from ledger.settings import KEY_AHEAD_S, KEY_CACHE_S, KEYS_CACHED_MAX
 from tests.fix_auth import NOW, READ_WRITE, Door, Owner, key_with, opened
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +35,34 @@ async def test_a_key_is_read_once_in_a_while(door: Door) -> None:
     door.clock.now_s += KEY_CACHE_S
     await door.enter(issued)
     assert door.questions() == before + 2
+
+
+async def test_a_busy_key_is_read_ahead_and_nobody_waits(door: Door) -> None:
+    issued = door.issue()
+    await door.enter(issued)
+    before = door.questions()
+    door.clock.now_s += KEY_AHEAD_S
+    asked = [asyncio.create_task(door.enter(issued)) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert all(task.done() for task in asked)
+    async with asyncio.timeout(30):
+        while door.authenticator._reading:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+    assert door.questions() == before + 1
+    door.clock.now_s += KEY_CACHE_S - KEY_AHEAD_S
+    await door.enter(issued)
+    assert door.questions() == before + 1
+
+
+async def test_what_was_read_ahead_bites(door: Door) -> None:
+    issued = door.issue()
+    await door.enter(issued)
+    keys.revoke(door.owner, issued.stored.key_id)
+    door.clock.now_s += KEY_AHEAD_S
+    await door.enter(issued)
+    door.clock.now_s += KEY_CACHE_S - KEY_AHEAD_S
+    with pytest.raises(Unauthenticated, match=REFUSED):
+        await door.enter(issued)
 
 
 async def test_those_who_come_together_ask_once(door: Door) -> None:
