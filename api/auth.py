@@ -1,7 +1,7 @@
 """Authentication: from the credential that a request carries to its principal.
 
 Invariants: a key is believed for at most KEY_CACHE_S without asking the database again, so a revocation bites within that; whatever is wrong
-with a credential that could have been good is told by one and the same sentence, and in full only in the log. A signature binds neither
+with a credential that could have been good is told by one and the same sentence, and in full only in the log. GoGrid's signature binds neither
 path nor body: its principal may only read. Errors: Unauthenticated; Busy when the database does not answer."""
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 import psycopg
@@ -23,12 +24,13 @@ import structlog
 from psycopg.rows import kwargs_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from api import keys
-from api.dialects.dialect import ApiKey, Credential, Md5Signature
+from api import keys, signed
+from api.dialects.dialect import ApiKey, Credential, Md5Signature, SignedRequest
 from api.dialects.gogrid.signature import matches
 from api.faults import Unauthenticated
 from api.keys import KEY_ID, StoredKey, stored_key
-from api.operation import Principal, Scope
+from api.oidc import Issuer, Untrusted
+from api.operation import Asked, Principal, Scope
 from api.secret import SECRET_BYTES, Secret, Unsealable
 from ledger import settings
 from ledger.errors import Busy, LedgerError
@@ -64,12 +66,18 @@ class _Verified:
 
 
 class Authenticator:
-    """Resolves credentials for one process. The pool speaks as jobledger_app; `clock` counts seconds and never runs backwards."""
+    """Resolves credentials for one process. The pool speaks as jobledger_reader; `clock` counts seconds and never runs backwards."""
 
     def __init__(
-        self, pool: Pool, secret: Secret, *, clock: Callable[[], float] = time.monotonic
+        self,
+        pool: Pool,
+        secret: Secret,
+        *,
+        issuer: Issuer | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
+        self._issuer = issuer
         self._secret = secret
         self._clock = clock
         self._keys: OrderedDict[str, _Remembered] = OrderedDict()
@@ -85,6 +93,8 @@ class Authenticator:
                 return await self._by_key(key, now)
             case Md5Signature(api_key, sig):
                 return await self._by_signature(api_key, sig, now)
+            case SignedRequest(asked):
+                return await self._by_request(asked, now)
             case _ as never:
                 assert_never(never)
 
@@ -100,6 +110,8 @@ class Authenticator:
         ):
             self._ask_ahead(known.principal.key_id)
             return known.principal
+        if self._issuer is not None and text.count(".") == 2:
+            return await self._by_token(self._issuer, text, now)
         principal = await self._verify(text, now)
         found = self._keys.get(principal.key_id)
         if found is not None and found.stored is not None:
@@ -117,15 +129,53 @@ class Authenticator:
         same = hmac.compare_digest(stored.key_hash if stored else _NOBODY, self._secret.hash(text))
         if stored is None or not same:
             raise _refused("key", key_id, "unknown" if stored is None else "wrong secret")
+        if stored.signature not in (None, "md5"):
+            raise _refused("key", key_id, "issued for signed requests only")
         if reason := stored.refusal(now):
             raise _refused("key", key_id, reason, expired=reason == "expired")
         return _principal(stored)
+
+    async def _by_token(self, issuer: Issuer, token: str, now: datetime) -> Principal:
+        try:
+            return await issuer.principal(token, now)
+        except Untrusted as error:
+            raise _refused("token", None, str(error)) from error
+
+    async def _by_request(self, asked: Asked, now: datetime) -> Principal:
+        key_id = signed.key_id_of(asked)
+        if key_id is None:
+            raise _refused("request", None, "names no one key of ours")
+        stored = await self._stored(key_id)
+        if stored is None or stored.signature is None or stored.signature not in signed.ALGORITHMS:
+            unfit = "unknown" if stored is None else "not issued for signed requests"
+            raise _refused("request", key_id, unfit)
+        if reason := stored.refusal(now):
+            raise _refused("request", key_id, reason)
+        try:
+            key = stored.public_key
+            if stored.sealed_secret is not None:
+                key = self._secret.open(stored.sealed_secret, bound_to=key_id).encode()
+            nonce = signed.verify(asked, key_id, stored.signature, key or b"")
+        except (signed.Unfit, Unsealable) as error:
+            raise _refused("request", key_id, str(error)) from error
+        if not await self._is_new(key_id, nonce):
+            raise _refused("request", key_id, "replayed: its nonce was seen before")
+        return _principal(stored)
+
+    async def _is_new(self, key_id: str, nonce: str) -> bool:
+        """Whether no process has seen this nonce: only asked of requests whose signature fits, so that strangers fill nothing."""
+        keep_s = settings.SIGNED_WINDOW_S + 2 * settings.SIGNED_AHEAD_S_MAX
+        async with _asking(), self._pool.connection() as connection:
+            cursor = await connection.execute(
+                keys.SQL["nonce"], (key_id, nonce, timedelta(seconds=keep_s)), prepare=True
+            )
+            return await cursor.fetchone() == (True,)
 
     async def _by_signature(self, api_key: str, sig: str, now: datetime) -> Principal:
         if not (KEY_ID.fullmatch(api_key) and _SIGNATURE.fullmatch(sig)):
             raise _refused("signature", None, "not of our form")
         stored = await self._stored(api_key)
-        if stored is None or stored.sealed_secret is None:
+        if stored is None or stored.sealed_secret is None or stored.signature != "md5":
             raise _refused(
                 "signature", api_key, "unknown" if stored is None else "not issued for signing"
             )
@@ -179,24 +229,31 @@ class Authenticator:
     async def _read(self, key_id: str) -> StoredKey | None:
         # What is read is at least as new as the moment before the question.
         asked_at_s = self._clock()
-        try:
-            async with (
-                self._pool.connection() as connection,
-                connection.cursor(row_factory=kwargs_row(stored_key)) as cursor,
-            ):
-                await cursor.execute(keys.SQL["find"], {"key_id": key_id}, prepare=True)
-                stored = await cursor.fetchone()
-        except (
-            PoolTimeout,
-            TooManyRequests,
-            psycopg.OperationalError,
-            psycopg.InterfaceError,
-        ) as error:
-            raise Busy(
-                "The credential cannot be looked up, since the database does not answer."
-            ) from error
+        async with (
+            _asking(),
+            self._pool.connection() as connection,
+            connection.cursor(row_factory=kwargs_row(stored_key)) as cursor,
+        ):
+            await cursor.execute(keys.SQL["find"], {"key_id": key_id}, prepare=True)
+            stored = await cursor.fetchone()
         _remember(self._keys, key_id, _Remembered(stored, asked_at_s))
         return stored
+
+
+@asynccontextmanager
+async def _asking() -> AsyncIterator[None]:
+    """A database that does not answer says nothing of the credential."""
+    try:
+        yield
+    except (
+        PoolTimeout,
+        TooManyRequests,
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+    ) as error:
+        raise Busy(
+            "The credential cannot be looked up, since the database does not answer."
+        ) from error
 
 
 def _remember(memory: OrderedDict[Any, Any], key: object, found: object) -> None:

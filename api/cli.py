@@ -34,7 +34,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(RUN, "project", "api.commands.project", "Keep the read models at the end of the log, until a signal."),
     Entry(RUN, "status", "api.commands.status", "Say how far the log and its read models are."),
     Entry(RUN, "doctor", "api.commands.doctor", "Look for anything wrong, and say what to do about it."),
-    Entry(KEYS, "keys", "api.commands.keys", "Issue, list and revoke API keys."),
+    Entry(KEYS, "keys", "api.commands.keys", "Issue, list, rotate and revoke API keys."),
     Entry(JOBS, "jobs", "api.commands.jobs", "List jobs, show one, or tell its history."),
     Entry(JOBS, "tail", "api.commands.tail", "Follow the log: print events as they are recorded."),
     Entry(JOBS, "audit", "api.commands.audit", "Say who did what, where jobs were and for how long, and what was refused."),

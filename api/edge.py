@@ -163,7 +163,14 @@ def _asked(scope: Scope) -> Asked:
         now=datetime.now(UTC),
         request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid7()),
         base_url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
+        target=_target(scope) if "signature-input" in headers else "",
     )
+
+
+def _target(scope: Scope) -> str:
+    """Path and query as they were sent: what a signature is over."""
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    return str(scope["raw_path"].decode("latin-1")) + query
 
 
 def _query(scope: Scope) -> tuple[tuple[str, str], ...]:

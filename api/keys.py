@@ -1,8 +1,8 @@
-"""API keys: how one looks, and how an operator issues, lists and revokes them.
+"""API keys: how one looks, and how an operator issues, lists, rotates and revokes them.
 
 Invariants: a key is shown once, when it is issued; the database keeps a keyed hash of it, and a sealed shared secret where signatures have to
-be computed. The key id is public and unique. A key is `jl_ID_SECRET_CHECKSUM`, so that a typo is told without a look-up. Units: days.
-Errors: UnknownKey, Invalid, Unauthenticated."""
+be computed. The key id is public and unique. A key is `jl_ID_SECRET_CHECKSUM`, so that a typo is told without a look-up. Whatever is done to a
+key is written down with it: by whom, and why. Units: days, hours. Errors: UnknownKey, Invalid, Unauthenticated, Rotated."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
-from psycopg.rows import kwargs_row
+from psycopg.rows import dict_row, kwargs_row
 
 from api.faults import Unauthenticated
 from api.operation import Scope
@@ -34,7 +34,11 @@ _KEY = re.compile(
     rf"{PREFIX}_([0-9a-f]{{16}})_([0-9A-Za-z]{{{_SECRET_LENGTH}}})_([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})",
     re.ASCII,
 )
+_PUBLIC_BYTES = 32  # an Ed25519 public key, raw
 KEY_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+# How requests are signed: GoGrid's way, or as RFC 9421 has it.
+Signature = Literal["md5", "hmac-sha256", "ed25519"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -46,9 +50,24 @@ class UnknownKey(LedgerError):
     hint = "`jobledger keys list` shows the ids; an id is the part of a key between jl_ and the next underscore."
 
 
+class Rotated(LedgerError):
+    """The key cannot be rotated now."""
+
+    code = "rotated"
+    hint = "Two keys are good at once, not more: revoke one of them first, or rotate the newer one when the older has ended."
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something to a key, and why: for the account of it."""
+
+    actor: str
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key as the database keeps it. `name` is the actor of the events that it writes."""
+    """A key as the database keeps it. `name` is the actor of the events that it writes, `replaces` the key that it takes over from."""
 
     key_id: str
     project: str
@@ -56,14 +75,17 @@ class StoredKey:
     scopes: tuple[str, ...]
     key_hash: bytes = field(repr=False)
     sealed_secret: bytes | None = field(repr=False)
+    signature: Signature | None
+    public_key: bytes | None = field(repr=False)
+    replaces: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
 
     @property
     def signing(self) -> bool:
-        """Whether it was issued for signed requests too."""
-        return self.sealed_secret is not None
+        """Whether it was issued for signed requests."""
+        return self.signature is not None
 
     def refusal(self, now: datetime) -> str | None:
         """Why the key is no longer good, in a word; None when it is good."""
@@ -81,7 +103,9 @@ def stored_key(*, scopes: Sequence[str], **columns: Any) -> StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new key, on the only occasion it is seen. `shared_secret` is what a signing client signs with; its api_key is the key id."""
+    """A new key, on the only occasion it is seen. `shared_secret` is what a signing client signs with; its api_key is the key id.
+
+    `key` is empty where requests are signed as RFC 9421 has it: a key that could also be sent whole would be no better than one."""
 
     stored: StoredKey
     key: str = field(repr=False)
@@ -108,14 +132,21 @@ def create(
     scopes: Sequence[Scope],
     name: str | None = None,
     expires_in_days: float | None = None,
-    signing: bool = False,
+    signature: Signature | None = None,
+    public_key: bytes | None = None,
+    replaces: str | None = None,
+    by: By = By("operator"),
 ) -> Issued:
-    """Issue a key. Raises Invalid when the project, the name, the scopes or the days make no sense."""
+    """Issue a key. `public_key`: 32 bytes, for ed25519. Raises Invalid when the project, the name, the scopes or the days make no sense."""
     _check(project, scopes, name, expires_in_days)
+    if (signature == "ed25519") != (public_key is not None and len(public_key) == _PUBLIC_BYTES):
+        raise Invalid(
+            "An ed25519 key, and no other, has a public key of 32 bytes.", field="public_key"
+        )
     key_id = secrets.token_hex(8)
     random = _random(_SECRET_LENGTH)
     key = f"{PREFIX}_{key_id}_{random}_{_checksum(key_id, random, secret)}"
-    shared_secret = _random(_SECRET_LENGTH) if signing else None
+    shared_secret = _random(_SECRET_LENGTH) if signature in ("md5", "hmac-sha256") else None
     row = {
         "key_id": key_id,
         "project": project,
@@ -123,12 +154,58 @@ def create(
         "scopes": sorted({scope.value for scope in scopes}),
         "key_hash": secret.hash(key),
         "sealed_secret": secret.seal(shared_secret, bound_to=key_id) if shared_secret else None,
+        "signature": signature,
+        "public_key": public_key,
+        "replaces": replaces,
         "expires_in": timedelta(days=expires_in_days) if expires_in_days is not None else None,
+        "actor": by.actor,
+        "reason": by.reason,
     }
     with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
         stored = cursor.execute(SQL["create"], row).fetchone()
     assert stored is not None
-    return Issued(stored, key, shared_secret)
+    return Issued(stored, key if signature in (None, "md5") else "", shared_secret)
+
+
+def rotate(
+    connection: Connection,
+    secret: Secret,
+    key_id: str,
+    *,
+    overlap_hours: float = settings.KEY_OVERLAP_HOURS,
+    expires_in_days: float | None = None,
+    public_key: bytes | None = None,
+    by: By = By("operator"),
+) -> Issued:
+    """Issue a key like this one, which stays good for `overlap_hours` more. Raises UnknownKey, Invalid, and Rotated where two are good already."""
+    if not 0 <= overlap_hours <= settings.KEY_DAYS_MAX * 24:
+        raise Invalid("The overlap is 0 hours or more.", field="overlap_hours")
+    with connection.transaction():
+        with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
+            old = cursor.execute(SQL["hold"], {"key_id": key_id}).fetchone()
+        if old is None:
+            raise _unknown(key_id)
+        now = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert now is not None
+        if reason := old.refusal(now[0]):
+            raise Rotated(f"The key {key_id} is {reason}.")
+        if connection.execute(SQL["successors"], {"key_id": key_id}).fetchone():
+            raise Rotated(f"The key {key_id} was rotated already, and its successor is good.")
+        issued = create(
+            connection,
+            secret,
+            project=old.project,
+            scopes=[scope for scope in Scope if scope.value in old.scopes],
+            name=old.name,
+            expires_in_days=expires_in_days,
+            signature=old.signature,
+            public_key=public_key,
+            replaces=key_id,
+            by=by,
+        )
+        retired = {"key_id": key_id, "overlap": timedelta(hours=overlap_hours)}
+        connection.execute(SQL["retire"], retired)
+    return issued
 
 
 def listed(connection: Connection, *, project: str | None = None) -> tuple[StoredKey, ...]:
@@ -137,16 +214,28 @@ def listed(connection: Connection, *, project: str | None = None) -> tuple[Store
         return tuple(cursor.execute(SQL["listed"], {"project": project}).fetchall())
 
 
-def revoke(connection: Connection, key_id: str) -> StoredKey:
+def revoke(connection: Connection, key_id: str, by: By = By("operator")) -> StoredKey:
     """End a key; a second time changes nothing. Raises UnknownKey."""
+    row = {"key_id": key_id, "actor": by.actor, "reason": by.reason}
     with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
-        stored = cursor.execute(SQL["revoke"], {"key_id": key_id}).fetchone()
+        stored = cursor.execute(SQL["revoke"], row).fetchone()
     if stored is None:
-        shown = (
-            repr(key_id) if KEY_ID.fullmatch(key_id) else "this id"
-        )  # it may be a whole key, pasted by mistake
-        raise UnknownKey(f"There is no key with {shown}.")
+        raise _unknown(key_id)
     return stored
+
+
+def acts(
+    connection: Connection, *, project: str | None = None, limit: int = settings.ACTS_SHOWN_MAX
+) -> tuple[dict[str, Any], ...]:
+    """What was done to keys, the newest first: at, act, key_id, project, actor, reason."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return tuple(cursor.execute(SQL["acts"], {"project": project, "limit": limit}).fetchall())
+
+
+def _unknown(key_id: str) -> UnknownKey:
+    # It may be a whole key, pasted by mistake.
+    shown = repr(key_id) if KEY_ID.fullmatch(key_id) else "this id"
+    return UnknownKey(f"There is no key with {shown}.")
 
 
 def _check(

@@ -6,7 +6,7 @@ what it may answer, OpenAPI says. Errors: `ask` raises LedgerError, which the ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -48,12 +48,21 @@ IMPLIED: Mapping[Scope, frozenset[Scope]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: the credential's id, the name that events carry as their actor, its one project and its scopes."""
+    """Who asks: the credential's id, the name that events carry as their actor, the project it asks in and its scopes there.
+
+    `grants`: scopes by project, of a credential that may ask in several."""
 
     key_id: str
     name: str
     project: str
     scopes: frozenset[Scope]
+    grants: Mapping[str, frozenset[Scope]] = field(default_factory=dict, hash=False)
+
+    def within(self, project: str) -> Principal:
+        """The same asking in another project of its own, or itself where it has no other."""
+        if project == self.project or project not in self.grants:
+            return self
+        return replace(self, project=project, scopes=self.grants[project])
 
     def may(self, scope: Scope) -> bool:
         """Whether the scope is granted, by itself or implied by another."""
@@ -79,6 +88,7 @@ class Asked:
     now: datetime = field(default_factory=lambda: datetime.fromtimestamp(0).astimezone())
     request_id: str = ""
     base_url: str = ""
+    target: str = ""  # path and query just as they were sent
     principal: Principal | None = None
     as_of: AsOf | None = None
     new_id: Callable[[], UUID] = uuid7

@@ -9,20 +9,23 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
+import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from api import past
 from api.admission import Admission
 from api.auth import Authenticator
+from api.authority import authorised
 from api.batch import results
 from api.batch.batches import Batches
 from api.batch.question import Results, Submission
 from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
-from api.faults import Behind, Forbidden, NoSuchProject, Unauthenticated
+from api.faults import Behind, Unauthenticated
 from api.maintenance import Switch
 from api.measures import Measures
+from api.oidc import Issuer, trust_of
 from api.operation import (
     Answer,
     Asked,
@@ -30,7 +33,6 @@ from api.operation import (
     Nothing,
     Operation,
     Outcomes,
-    Principal,
     Question,
     Resolve,
     Resolved,
@@ -66,8 +68,7 @@ from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
 from projections.together import Together
 
-# Path parameters that name a tenant, in any dialect.
-_TENANTS = ("project", "projectId")
+log = structlog.get_logger("api.teller")
 
 
 class Teller:
@@ -97,7 +98,9 @@ class Teller:
         self.gets = Together(dsn)
         self.waiter = Waiter(self.pool, None if run_projections else dsn)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
-        self.authenticator = Authenticator(self.pool, secret)
+        trust = chosen.oidc_file and trust_of(chosen.oidc_file)
+        issuer = Issuer(trust) if trust else None
+        self.authenticator = Authenticator(self.pool, secret, issuer=issuer)
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.refused = Refusals(dsn)
@@ -178,16 +181,13 @@ class Teller:
         """Fill in who asks, if he may."""
         credential = dialect.credential(asked)
         if credential is None:
+            log.warning("credential refused", reason="missing", operation=operation.id)
             raise Unauthenticated(
                 "This operation needs a credential, and the request brought none.", lack="missing"
             )
         # Known from here on, also to be refused.
-        asked.principal = principal = await self.authenticator.resolve(credential, asked.now)
-        _check_tenant(principal, asked)
-        if not principal.may(operation.scope):
-            raise Forbidden(
-                f"{operation.id} needs the scope {operation.scope.value}, which this key lacks."
-            )
+        asked.principal = await self.authenticator.resolve(credential, asked.now)
+        asked.principal = authorised(asked.principal, operation, asked)
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
         committed = await self._commit(write)
@@ -288,10 +288,3 @@ class Teller:
         """Called by a projection's thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
-
-
-def _check_tenant(principal: Principal, asked: Asked) -> None:
-    for name in _TENANTS:
-        project = asked.path_params.get(name)
-        if project is not None and project != principal.project:
-            raise NoSuchProject(f"This key sees no project {project[:100]!r}.")

@@ -171,7 +171,16 @@ KEY_CACHE_S = (
 )
 KEY_AHEAD_S = 1.5  # a key in use is looked up again at this age, while it is still believed, so that nobody waits for it
 KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
+KEY_OVERLAP_HOURS = 168.0  # a week: how long a rotated key stays good beside its successor, unless said otherwise
+ACTS_SHOWN_MAX = 1_000  # acts on keys that `jobledger keys history` shows
 KEY_DAYS_MAX = 3_650  # days until a key expires; for longer, leave the expiry out
+SIGNED_WINDOW_S = 300  # a request signed as RFC 9421 has it is good for so long: nonces are remembered as long
+SIGNED_AHEAD_S_MAX = 60  # and its clock may be ahead or behind by so much more
+OIDC_KEYS_S = 3_600.0  # an issuer's keys are believed so long: a key that it withdraws is good no longer than that
+OIDC_FETCH_PAUSE_S = 10.0  # between two fetches of them because a token names an unknown one
+OIDC_FETCH_S = 5.0  # how long an issuer may take to answer
+OIDC_KEYS_BYTES_MAX = 256 * 1024  # of an issuer's keys: some kilobytes are usual
+OIDC_LEEWAY_S = 30  # by how much an issuer's clock may differ from ours
 SIGNATURE_WINDOW_S = (
     600  # a GoGrid signature carries no time: the clock may be off by so much either way
 )
@@ -200,6 +209,9 @@ class Settings(BaseSettings):
     )
     secret_file: Path | None = Field(
         default=None, description="Where the secret that protects credentials lies."
+    )
+    oidc_file: Path | None = Field(
+        default=None, description="Whose OpenID tokens are believed, and what they grant: TOML."
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     commit_waiting_max: int = Field(

@@ -54,7 +54,12 @@ class LiveServer:
         """Make a key as an operator does."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             return keys.create(
-                connection, self.secret, project=project, scopes=scopes, signing=signing, name=name
+                connection,
+                self.secret,
+                project=project,
+                scopes=scopes,
+                signature="md5" if signing else None,
+                name=name,
             )
 
     def make_key(

@@ -110,7 +110,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "any-project", "P6", "A key is not held to its own project.",
-        (Change("api/teller.py", "project is not None and project != principal.project", "project is not None and not project"),),
+        (Change("api/authority.py", "project is not None and project != principal.project", "project is not None and not project"),),
         "tests/api/test_native_refusals.py::test_another_tenant_sees_nothing", "assert",
     ),
     Seed(
@@ -172,6 +172,21 @@ SEEDS: tuple[Seed, ...] = (
             Change("projections/statement.py", '[SQL("j.project = %(project)s")]', '[SQL("%(project)s::text IS NOT NULL")]'),
         ),
         "tests/api/test_tenants.py::test_nothing_of_another_tenant_shows", "canary|but of nothing",
+    ),
+    Seed(
+        "revoked-lives-on", "P6", "A revoked key lives on in the cache of a process.",
+        (Change("api/auth.py", "known.read_at_s < settings.KEY_CACHE_S", "known.read_at_s < 3_600"),),
+        "tests/api/test_rotation.py::test_a_revoked_key_is_let_in_no_longer_than_five_seconds", "DID NOT RAISE",
+    ),
+    Seed(
+        "nonce-of-one-process", "P6", "A nonce is not taken, so that a signed request can be sent again.",
+        (Change("api/auth.py", "if not await self._is_new(key_id, nonce):", "if not nonce:"),),
+        "tests/api/test_signed.py::test_a_replay_is_refused_in_every_process", "201",
+    ),
+    Seed(
+        "refusal-in-silence", "P14", "A refused authorisation is not logged.",
+        (Change("api/authority.py", '_log(principal, operation, "scope")', "pass"),),
+        "tests/api/test_refusals.py::test_every_refusal_is_logged_with_its_request_id", "not logged",
     ),
     Seed(
         "cursor-of-any-project", "P6", "A cursor is good for a list of any project.",

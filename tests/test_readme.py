@@ -64,5 +64,17 @@ def test_the_two_commands_come_first() -> None:
 def test_the_map_in_the_readme_is_a_map() -> None:
     from api.transfer.map import Map
 
-    text = README.partition("```toml\n")[2].partition("```")[0]
+    [text] = [one for one in tomls() if "[job]" in one]
     Map.model_validate(tomllib.loads(text))
+
+
+def test_the_trust_in_the_readme_is_one() -> None:
+    from api.oidc import Trust
+
+    [text] = [one for one in tomls() if "issuer" in one]
+    Trust.model_validate(tomllib.loads(text))
+
+
+def tomls() -> list[str]:
+    """The TOML files shown."""
+    return re.findall(r"```toml\n(.*?)```", README, re.DOTALL)

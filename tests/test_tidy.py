@@ -70,6 +70,7 @@ EVENTSOURCING = {
 
 # Distributions whose import has another name.
 PROVIDED_BY = {
+    "jwt": "PyJWT",
     "pydantic_core": "pydantic",
     "psycopg_pool": "psycopg",
     "uvloop": "uvicorn",

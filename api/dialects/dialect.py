@@ -28,7 +28,14 @@ class Md5Signature:
     sig: str
 
 
-Credential = ApiKey | Md5Signature
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request that is signed as a whole, as RFC 9421 has it."""
+
+    asked: Asked
+
+
+Credential = ApiKey | Md5Signature | SignedRequest
 
 
 # How OpenAPI says where the credential stands.
@@ -36,7 +43,8 @@ BEARER: Mapping[str, Mapping[str, Any]] = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key, made by `jobledger keys create`.",
+        "description": "An API key, made by `jobledger keys create`, or a token of the OpenID issuer that the operator trusts. Requests may be"
+        " signed as RFC 9421 has it instead.",
     }
 }
 

@@ -119,7 +119,7 @@ class Scene:
             secret.read(self.secret_file),
             project=life.PROJECT,
             scopes=scopes,
-            signing=True,
+            signature="md5",
         )
 
     @cached_property

@@ -85,7 +85,7 @@ async def test_one_who_gives_up_does_not_take_the_others_along(door: Door) -> No
 
 
 async def test_revocation_bites(door: Door) -> None:
-    issued, other = door.issue(signing=True), door.issue()
+    issued, other = door.issue(signature="md5"), door.issue()
     await door.enter(issued)
     await door.sign(issued, NOW)
     await door.enter(other)
@@ -164,7 +164,7 @@ async def test_nobody_is_remembered_too(door: Door) -> None:
 async def test_memory_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEYS_CACHED_MAX > 5
     monkeypatch.setattr("ledger.settings.KEYS_CACHED_MAX", 5)
-    issued = door.issue(signing=True)
+    issued = door.issue(signature="md5")
     for number in range(12):
         with pytest.raises(Unauthenticated):
             await door.authenticator.resolve(ApiKey(key_with(f"{number:016x}", "0" * 43)), NOW)
@@ -182,7 +182,7 @@ async def test_a_scope_of_a_later_version_grants_nothing(door: Door) -> None:
 
 
 async def test_refusals_are_logged_without_the_key(door: Door) -> None:
-    issued = door.issue(signing=True)
+    issued = door.issue(signature="md5")
     keys.revoke(door.owner, issued.stored.key_id)
     with structlog.testing.capture_logs() as lines:
         with pytest.raises(Unauthenticated):

@@ -28,7 +28,7 @@ def place(database: str, tmp_path: Path) -> Iterator[Place]:
     with opened(Where(tmp_path, SecretStr(database), None)) as place:
         with place.owner() as connection:
             scopes = (Scope.JOBS_READ,)
-            keys.create(connection, place.secret(), project="p", scopes=scopes, signing=True)
+            keys.create(connection, place.secret(), project="p", scopes=scopes, signature="md5")
         yield place
 
 

@@ -44,7 +44,7 @@ def test_a_key_has_its_parts(connection: Connection) -> None:
 
 
 def test_the_database_keeps_no_key(connection: Connection) -> None:
-    issued = keys.create(connection, SECRET, project="p", scopes=READ, signing=True)
+    issued = keys.create(connection, SECRET, project="p", scopes=READ, signature="md5")
     assert issued.shared_secret is not None
     row = connection.execute(
         "SELECT k::text, k.key_hash, k.sealed_secret FROM access.keys k"
@@ -59,7 +59,7 @@ def test_the_database_keeps_no_key(connection: Connection) -> None:
 
 
 def test_nothing_shows_a_key(connection: Connection) -> None:
-    issued = keys.create(connection, SECRET, project="p", scopes=READ, signing=True)
+    issued = keys.create(connection, SECRET, project="p", scopes=READ, signature="md5")
     shown = f"{issued!r} {issued} {keys.listed(connection)!r}"
     assert issued.stored.key_id in shown
     assert issued.key.split("_")[2] not in shown

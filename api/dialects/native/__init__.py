@@ -4,7 +4,7 @@ Invariants: problem details for every refusal, ETag = job version, keyset pages;
 
 from __future__ import annotations
 
-from api.dialects.dialect import ApiKey, Credential, Dialect
+from api.dialects.dialect import ApiKey, Credential, Dialect, SignedRequest
 from api.dialects.native.about import ABOUT
 from api.dialects.native.audit import AUDIT
 from api.dialects.native.operations import JOBS
@@ -13,7 +13,9 @@ from api.operation import Asked
 
 
 def credential(asked: Asked) -> Credential | None:
-    """The API key of a request: Authorization: Bearer KEY, or X-API-Key: KEY."""
+    """The credential of a request: a signature, Authorization: Bearer KEY or TOKEN, or X-API-Key: KEY."""
+    if "signature-input" in asked.headers:
+        return SignedRequest(asked)
     scheme, _, word = asked.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and word:
         return ApiKey(word.strip())
