@@ -17,6 +17,11 @@ from ledger import settings
 Sight: TypeAlias = tuple[str, ...] | None
 
 _SEE: Final = "SELECT set_config('ledger.projects', %s, true)"
+# Besides, keep one plan that walks indexes, also when it was made while the tables were empty.
+_SEE_AND_WALK: Final = (
+    "SELECT set_config('ledger.projects', %s, true), set_config('plan_cache_mode', 'force_generic_plan', true),"
+    " set_config('enable_seqscan', 'off', true)"
+)
 
 
 async def rows(
@@ -27,15 +32,19 @@ async def rows(
     *,
     prepare: bool | None = None,
     binary: bool = False,
+    walk: bool = False,
 ) -> list[tuple[Any, ...]]:
-    """The rows that a statement answers with. The connection is in autocommit mode."""
+    """The rows that a statement answers with. The connection is in autocommit mode. `walk`: one index serves it whatever the values are, and to
+    plan it anew each time would take longer than to run it."""
     async with connection.cursor(binary=binary) as cursor:
         if sight is None:
             await cursor.execute(text, values, prepare=prepare)
         else:
             # A pipeline without BEGIN is one transaction, which its end commits: that is how long the setting lives.
             async with connection.pipeline():
-                await connection.execute(_SEE, (array(sight),), prepare=True)
+                await connection.execute(
+                    _SEE_AND_WALK if walk else _SEE, (array(sight),), prepare=True
+                )
                 await cursor.execute(text, values, prepare=prepare)
         return await cursor.fetchall()
 

@@ -34,7 +34,7 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
     if query.as_of is not None:
         return await past.find(connection, query, query.as_of, sight)
     text, values = statement.page(query)
-    rows = await _rows(connection, sight, text, values)
+    rows = await _rows(connection, sight, text, values, walk=statement.walks(query))
     found = [one for one in rows if one[0] is not None]
     jobs = Rows(found[: query.limit])
     after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
@@ -88,10 +88,15 @@ async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Even
 
 
 async def _rows(
-    connection: Connection, sight: Sight, text: bytes, values: statement.Parameters
+    connection: Connection,
+    sight: Sight,
+    text: bytes,
+    values: statement.Parameters,
+    *,
+    walk: bool = False,
 ) -> list[tuple[Any, ...]]:
     try:
         # Binary results: times and ids need no parsing.
-        return await rows(connection, sight, text, values, prepare=True, binary=True)
+        return await rows(connection, sight, text, values, prepare=True, binary=True, walk=walk)
     except psycopg.errors.UndefinedTable as error:
         raise Busy("The read models are being made for the first time.") from error

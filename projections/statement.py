@@ -89,6 +89,19 @@ def page(query: Query) -> tuple[bytes, Parameters]:
     return _page(Shape(clauses, order, window, query.total, split)), values
 
 
+def walks(query: Query) -> bool:
+    """Whether one index holds the window, in its order and with nothing between, whatever the values are."""
+    deep = isinstance(query.window, Offset) and query.window.rows > 0
+    if query.total or deep or len(query.sort) != 1:
+        return False
+    sort = query.sort[0].column
+    if not query.conditions:
+        return sort in ("created", "updated", "number")
+    [condition, *others] = query.conditions
+    single = not others and len(condition.values) == 1 and condition.filter.operator == "in"
+    return single and sort == "created" and condition.filter.column in _LEADING
+
+
 def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
     """The whole order that sort keys mean: without repeats, and with what orders equals."""
     order: dict[str, Place] = {}

@@ -90,8 +90,13 @@ def plan(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
     text, values = statement.page(asked)
     row = planner.execute(b"EXPLAIN (FORMAT JSON) " + text, values).fetchone()
     assert row is not None
+    return nodes_of(row[0][0]["Plan"])
+
+
+def nodes_of(top: dict[str, Any]) -> list[dict[str, Any]]:
+    """A plan's nodes, from the top."""
     found: list[dict[str, Any]] = []
-    waiting = [row[0][0]["Plan"]]
+    waiting = [top]
     while waiting:
         node = waiting.pop()
         found.append(node)

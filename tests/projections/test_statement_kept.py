@@ -1,0 +1,69 @@
+"""The plans of lists that are kept: each walks the one index that its order needs, whatever the values, and sorts no more than its page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from psycopg import Connection
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+
+from projections import statement
+from projections.filters import FILTERS, Condition, Sort
+from projections.question import After, Offset, Query
+from tests.projections.test_statement import LIMIT, indexes, nodes_of, of_jobs, planner
+
+__all__ = ["planner"]
+
+LEADING = [row for row in FILTERS.values() if row.column in statement._LEADING]
+PLAIN = [
+    Query("big", (), (Sort(name, True),), limit=LIMIT) for name in ("created", "updated", "number")
+]
+ONE = [
+    Query("big", (Condition(row, ("x",)),), (Sort("created", True),), limit=LIMIT)
+    for row in LEADING
+]
+
+
+def behind(asked: Query) -> Query:
+    word = "7" if asked.sort[0].column == "number" else "2024-05-30T05:13:26Z"
+    return replace(asked, window=After((word,), 7))
+
+
+@pytest.mark.parametrize("asked", [*PLAIN, *ONE, *map(behind, [*PLAIN, *ONE])], ids=str)
+def test_it_walks_one_index(planner: Connection[Any], asked: Query) -> None:
+    assert statement.walks(asked)
+    text, values = statement.page(asked)
+    spoken = PostgresQuery(Transformer(planner))
+    spoken.convert(text, values)
+    with planner.transaction(force_rollback=True):
+        planner.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        planner.execute("SET LOCAL enable_seqscan = off")
+        planner.execute(b"PREPARE kept AS " + spoken.query)
+        nulls = b", ".join([b"NULL"] * len(spoken.params or ()))
+        row = planner.execute(b"EXPLAIN (FORMAT JSON) EXECUTE kept(" + nulls + b")").fetchone()
+        planner.execute("DEALLOCATE kept")
+    assert row is not None
+    nodes = nodes_of(row[0][0]["Plan"])
+    column = asked.conditions[0].filter.index if asked.conditions else None
+    sorted_by = {"created": "created_at", "updated": "updated_at"}.get(asked.sort[0].column)
+    plain = f"project_{sorted_by}_number" if sorted_by else "project_number"
+    assert indexes(nodes) == {column or plain}
+    [walk] = of_jobs(nodes)
+    assert walk["Node Type"] == "Index Scan"
+
+
+def test_what_does_not_walk_one_index_is_planned_for_its_values() -> None:
+    one, several = Condition(LEADING[0], ("x",)), Condition(LEADING[0], ("x", "y"))
+    for asked in (
+        Query("big", (), (Sort("owner"),)),
+        Query("big", (one,), (Sort("updated"),)),
+        Query("big", (several,), (Sort("created"),)),
+        Query("big", (one, Condition(FILTERS["owner"], ("x",))), (Sort("created"),)),
+        Query("big", (), (Sort("created"),), window=Offset(9)),
+        Query("big", (), (Sort("created"),), total=True),
+        Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"), Sort("updated"))),
+    ):
+        assert not statement.walks(asked)
