@@ -40,6 +40,8 @@ CREATE TABLE {table} (
          WHEN state = 'Processing' OR state = 'Failed' AND NOT final THEN 'in-progress' ELSE 'failed' END
   ) STORED
 )
+-- A page far into a list walks an index alone, as far as pages are known to be seen whole; by default a fifth of them may not be.
+WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05)
 
 -- name: index
 -- What serves the questions of FILTERS and SORTS. The names are PostgreSQL's own: jobs_v1_project_state_created_at_number_idx and so on.

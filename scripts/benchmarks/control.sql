@@ -61,6 +61,14 @@ SELECT last.position, setval('ledger.job_numbers', (SELECT count(*) + 1 FROM led
 -- Some jobs, from all over the table.
 SELECT originator_id FROM ledger.stored_events WHERE originator_version = 1 ORDER BY md5(originator_id::text) LIMIT %s
 
+-- name: ids_of
+-- The same of one project.
+SELECT originator_id FROM ledger.stored_events WHERE originator_version = 1 AND project = %s ORDER BY md5(originator_id::text) LIMIT %s
+
+-- name: vacuum
+-- What autovacuum does within a minute or so: a benchmark does not wait for it.
+VACUUM (ANALYZE)
+
 -- name: log
 -- How long the log is, by counting and by its own word: the two must agree.
 SELECT (SELECT count(*) FROM ledger.stored_events), (SELECT max(notification_id) FROM ledger.stored_events), position FROM ledger.head

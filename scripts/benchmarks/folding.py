@@ -22,6 +22,7 @@ from projections.build import Build
 from projections.projection import SCHEMA, Projection
 from projections.runner import Runner
 from projections.tracking import Positions
+from scripts.benchmarks import life
 from scripts.benchmarks.scene import Scene, fill, patience_s
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
@@ -108,7 +109,7 @@ def _filled(scene: Scene) -> int:
     """A log of the sample's jobs; where it ends."""
     if not scene.position():
         scene.control  # noqa: B018 - touched, so that its schema is there
-        fill(scene.owner, scene.ground.sizes.batch)
+        fill(scene.owner, life.rows(scene.ground.sizes.batch))
     return scene.position()
 
 

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from scripts.benchmarks import appending, committing, folding, importing, pgbench, reading, stock
+from scripts.benchmarks import (
+    appending,
+    committing,
+    folding,
+    importing,
+    paging,
+    pgbench,
+    reading,
+    stock,
+)
 from scripts.benchmarks.slot import Contestant, Measured
 
 CONTESTANTS: Final[Mapping[str, Contestant]] = {
@@ -49,6 +58,16 @@ CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "list-32": Contestant("native list of 50, 32 connections", "requests", reading.listed(32)),
     "gogrid-list-32": Contestant("GoGrid list of 50 as JSON, 32 connections", "requests", reading.gogrid_listed(32)),
     "count-1": Contestant("exact total, 1 connection", "requests", reading.counted(1)),
+    "ask-get": Contestant("get by id, in process", "answers", paging.asking(paging.gets)),
+    "ask-lists": Contestant("lists of 50 by filters and orders", "answers", paging.asking(paging.lists)),
+    "ask-first": Contestant("the first page of 50", "answers", paging.asking(paging.first_page)),
+    "ask-cursor": Contestant("page 10,000 of a million, by cursor", "answers", paging.asking(paging.deep_cursor)),
+    "ask-offset": Contestant("offset 500,000 of a million", "answers", paging.asking(paging.deep_offset)),
+    "ask-offset-state": Contestant("the same of one state", "answers", paging.asking(paging.deep_offset_of_state)),
+    "plain-offset": Contestant("a plain OFFSET", "answers", paging.asking(paging.plain_offset)),
+    "plain-offset-state": Contestant("a plain OFFSET of one state", "answers", paging.asking(paging.plain_offset_of_state)),
+    "ask-totals": Contestant("exact totals", "answers", paging.asking(paging.totals)),
+    "ask-facets": Contestant("counts by type, command and state", "answers", paging.asking(paging.facets)),
 }  # fmt: skip
 
 
@@ -103,6 +122,12 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("get-http", "G7", "get-1", "bare-get-1", at_most=1.2, measure="p50_ms"),
     Goal("get-http", "G7", "get-32", "bare-get-32", at_least=1.5),
     Goal("list-http", "G8", "list-1", "get-1", at_most=4.0, measure="p50_ms"),
+    Goal("deep", "G8", "ask-cursor", "ask-first", at_most=1.3, measure="p50_ms"),
+    Goal("deep", "G8", "ask-lists", "ask-get", at_most=4.0, measure="p50_ms"),
+    Goal("deep", "G8", "ask-offset", "plain-offset", at_most=0.15, measure="p50_ms"),
+    Goal("deep", "G8", "ask-offset-state", "plain-offset-state", at_most=0.15, measure="p50_ms"),
+    Goal("deep", "G9", "ask-totals", "ask-get", at_most=1.5, measure="p50_ms"),
+    Goal("deep", "G9", "ask-facets", "ask-get", at_most=1.5, measure="p50_ms"),
     Goal("count", "G9", "count-1", "get-1", at_most=1.5, measure="p50_ms"),
     Goal("list-http", "G10", "list-32", "bare-get-32", at_least=0.6),
     Goal("list-http", "G10", "gogrid-list-32", "bare-get-32", at_least=0.4),

@@ -23,7 +23,8 @@ from api.operation import Scope
 from ledger import embedded, migrate, sql
 from ledger.codec import Row
 from projections import PROJECTIONS
-from scripts.benchmarks import life
+from projections.runner import Runner
+from scripts.benchmarks import dataset, life
 from scripts.benchmarks.child import Child, started
 from scripts.benchmarks.client import Load, loaded
 from scripts.benchmarks.slot import Spoilt
@@ -33,6 +34,7 @@ START_S = 120.0  # for a server to be ready on a long log
 CATCH_UP_S = 30.0  # for the read models to reach the end of a short log
 CATCH_UP_EVENTS = 5_000  # events in each further second of patience
 POLL_S = 0.005
+DEEP_JOBS = 10_000  # jobs of a data set whose shares are those that were asked for
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -125,9 +127,29 @@ class Scene:
     @cached_property
     def seeded(self) -> tuple[str, ...]:
         """The ids of some of the jobs that lie here, once they do. To be asked for before `product`."""
-        fill(self.owner, self.ground.sizes.jobs)
+        fill(self.owner, life.rows(self.ground.sizes.jobs))
         found = self.owner.execute(SQL["ids"], (1_000,)).fetchall()
         return tuple(str(row[0]) for row in found)
+
+    @cached_property
+    def grown(self) -> tuple[str, ...]:
+        """The data set with its read models, as long after it was written: the ids of some of its first project's jobs."""
+        fill(self.owner, dataset.rows(self.ground.sizes.jobs))
+        runner = Runner(self.dsn)
+        runner.start()
+        try:
+            self.caught_up()
+        finally:
+            runner.stop()
+        self.owner.execute(SQL["vacuum"])
+        found = self.owner.execute(SQL["ids_of"], (life.PROJECT, 1_000)).fetchall()
+        return tuple(str(row[0]) for row in found)
+
+    @property
+    def depth(self) -> int:
+        """How many jobs lie before a page that is called deep: of a million, 500,000. The first project has more than that in one state."""
+        jobs = self.ground.sizes.jobs
+        return jobs // 2 if jobs >= DEEP_JOBS else jobs // 4
 
     def caught_up(self) -> float:
         """Wait until all read models are at the end of the log; seconds it took."""
@@ -162,11 +184,11 @@ def patience_s(events: int) -> float:
     return CATCH_UP_S + events / CATCH_UP_EVENTS
 
 
-def fill(connection: Connection, jobs: int) -> None:
-    """Write the whole lives of so many jobs into an empty log, as it would have grown."""
+def fill(connection: Connection, log: Iterable[Row]) -> None:
+    """Write a log into an empty ledger, as it would have grown."""
     # Past the guards, which let nothing in but by ledger.append.
     connection.execute("SET session_replication_role = replica")
-    copied(connection, "seed", map(columns, life.rows(jobs)))
+    copied(connection, "seed", map(columns, log))
     connection.execute(SQL["seed_identities"])
     connection.execute(SQL["seed_head"])
     connection.execute("RESET session_replication_role")

@@ -1,0 +1,171 @@
+"""Questions among a great many jobs, asked of the read models in process: a get, lists of fifty, pages deep in them, totals; and plain queries.
+
+Invariants: the jobs are those of the data set, the connection is a reader's behind the wall between tenants; a page is as deep as
+`Scene.depth` says, which is page 10,000 of a million jobs; every answer is checked to be as long as it should. Units: milliseconds an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from ledger import sight, sql
+from ledger.connection import Role, conninfo
+from ledger.store import Connection
+from projections import query
+from projections.filters import FILTERS, Condition, Sort
+from projections.question import After, Named, Offset, Query, Tally
+from scripts.benchmarks import life
+from scripts.benchmarks.scene import Scene
+from scripts.benchmarks.slot import Measured, Slot, Spoilt, tallied
+
+SQL = sql.load(__file__)
+PAGE = 50
+NEWEST = (Sort("created", descending=True),)
+
+Ask = Callable[[Connection], Awaitable[int]]
+Enter = Callable[[Scene], AbstractContextManager[Slot]]
+
+# What people look for on a page of jobs: a filter with a word, and an order.
+LISTS: tuple[tuple[tuple[tuple[str, str], ...], tuple[Sort, ...]], ...] = (
+    ((), NEWEST),
+    ((), (Sort("updated", descending=True),)),
+    ((("state", "Succeeded"),), NEWEST),
+    ((("state", "Failed"),), (Sort("created"),)),
+    ((("type", "Rare"),), NEWEST),
+    ((("command", "Resize"),), NEWEST),
+    ((("owner", "owner-7"),), NEWEST),
+    ((("object", "web-77"),), NEWEST),
+    ((("created_from", "2025-01-02"),), (Sort("created"),)),
+)
+
+
+def gets(scene: Scene) -> Sequence[Ask]:
+    """Jobs by their ids, from all over the table."""
+
+    def get(job_id: str) -> Ask:
+        async def ask(connection: Connection) -> int:
+            return len(await query.named(connection, Named(life.PROJECT, ids=(UUID(job_id),)))) - 1
+
+        return ask
+
+    return [get(job_id) for job_id in scene.grown[:200]]
+
+
+def lists(_: Scene) -> Sequence[Ask]:
+    """Fifty jobs by a filter or in an order that has an index."""
+    return [_page(asked(words, sort), at_most=PAGE) for words, sort in LISTS]
+
+
+def first_page(_: Scene) -> Sequence[Ask]:
+    """The first fifty, newest first."""
+    return [_page(asked((), NEWEST))]
+
+
+def deep_cursor(scene: Scene) -> Sequence[Ask]:
+    """The fifty behind a cursor so deep."""
+    row = scene.owner.execute(SQL["cursor"], (life.PROJECT, scene.depth)).fetchone()
+    assert row is not None
+    window = After((row[0].isoformat(),), row[1])
+    return [_page(Query(life.PROJECT, (), NEWEST, window, PAGE))]
+
+
+def deep_offset(scene: Scene) -> Sequence[Ask]:
+    """The fifty behind so many."""
+    return [_page(Query(life.PROJECT, (), NEWEST, Offset(scene.depth), PAGE))]
+
+
+def deep_offset_of_state(scene: Scene) -> Sequence[Ask]:
+    """The same of one state."""
+    state = Condition(FILTERS["state"], ("Succeeded",))
+    return [_page(Query(life.PROJECT, (state,), NEWEST, Offset(scene.depth), PAGE))]
+
+
+def plain_offset(scene: Scene) -> Sequence[Ask]:
+    """The same fifty as a program without an index-only walk would ask for them."""
+    return [_plain("plain", scene)]
+
+
+def plain_offset_of_state(scene: Scene) -> Sequence[Ask]:
+    """The same of one state."""
+    return [_plain("plain_state", scene)]
+
+
+def totals(_: Scene) -> Sequence[Ask]:
+    """The exact number of jobs of a state, type and command, and of all, with one of them."""
+    some = ((), (("state", "Failed"),), (("type", "Rare"), ("command", "Add")))
+    return [_page(asked(words, NEWEST, limit=1, total=True), at_most=1) for words in some]
+
+
+def facets(_: Scene) -> Sequence[Ask]:
+    """How many jobs of each type, command and state."""
+
+    async def ask(connection: Connection) -> int:
+        return 0 if (await query.tally(connection, Tally(life.PROJECT))).counts else -1
+
+    return [ask]
+
+
+def asked(words: tuple[tuple[str, str], ...], sort: tuple[Sort, ...], **more: Any) -> Query:
+    """A question in words."""
+    conditions = tuple(
+        Condition(FILTERS[name], (FILTERS[name].parse(word),)) for name, word in words
+    )
+    return Query(life.PROJECT, conditions, sort, **{"limit": PAGE, **more})
+
+
+def _page(question: Query, at_most: int | None = None) -> Ask:
+    async def ask(connection: Connection) -> int:
+        found = len((await query.find(connection, question)).jobs)
+        return found - PAGE if at_most is None else max(0, found - at_most)
+
+    return ask
+
+
+def _plain(name: str, scene: Scene) -> Ask:
+    async def ask(connection: Connection) -> int:
+        values = {"project": life.PROJECT, "offset": scene.depth, "limit": PAGE}
+        text = SQL[name]
+        found = await sight.rows(
+            connection, (life.PROJECT,), text, values, prepare=True, binary=True
+        )
+        return len(found) - PAGE
+
+    return ask
+
+
+def asking(make: Callable[[Scene], Sequence[Ask]]) -> Enter:
+    """One caller that asks these in turn."""
+
+    @contextmanager
+    def enter(scene: Scene) -> Iterator[Slot]:
+        scene.grown  # noqa: B018 - touched, so that the jobs are there
+        asks = make(scene)
+        with asyncio.Runner() as runner:
+            connection = runner.run(_connected(scene.dsn))
+            try:
+                yield lambda slot_s: runner.run(_asked(connection, asks, slot_s))
+            finally:
+                runner.run(connection.close())
+
+    return enter
+
+
+async def _connected(dsn: str) -> Connection:
+    return await AsyncConnection.connect(conninfo(dsn, Role.READER), autocommit=True)
+
+
+async def _asked(connection: Connection, asks: Sequence[Ask], slot_s: float) -> Measured:
+    times: list[float] = []
+    start = time.perf_counter()
+    deadline = start + slot_s
+    while (began := time.perf_counter()) < deadline or not times:
+        if wrong := await asks[len(times) % len(asks)](connection):
+            raise Spoilt(f"An answer was {wrong} jobs off.")
+        times.append(time.perf_counter() - began)
+    return tallied(times, times, max(slot_s, sum(times)), sum(times))
