@@ -1,6 +1,7 @@
 """DIALECTS: who the ledger speaks to. A new speaker is one file beside this one and one row here.
 
-Invariants: a path belongs to the dialect with the longest prefix that it starts with; the native one takes what is left."""
+Invariants: a path belongs to the dialect with the longest prefix that it starts with, be it without the slash at its end; the native one takes
+what is left."""
 
 from __future__ import annotations
 
@@ -38,6 +39,7 @@ _PREFIXES = tuple(
 
 def dialect_of(path: str) -> Dialect:
     """Whose path this is."""
+    path += "/"
     for prefix, dialect in _PREFIXES:
         if path.startswith(prefix):
             return dialect

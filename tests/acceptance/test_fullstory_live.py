@@ -147,6 +147,17 @@ def test_an_item_s_error_spares_the_others(
     assert job(native, project, "a")["version"] == 3
 
 
+def test_the_documented_counts(client: httpx.Client) -> None:
+    """42 imported and 2 in error is FAILED, as the document shows it."""
+    good = [one for nth in range(21) for one in life(f"vm {nth}", "started")]
+    batch = taken(client, [*good, item("started", "nobody"), item("created", "x")])
+    done = over(client, batch)
+    assert list(done) == ["imports", "errors", "job"]
+    assert (done["imports"], done["errors"], done["job"]["status"]) == (42, 2, "FAILED")
+    assert len(listed(client, batch, "imports")) == 42
+    assert len(listed(client, batch, "errors")) == 2
+
+
 def test_a_job_goes_by_source_id_id_or_number(
     client: httpx.Client, native: httpx.Client, project: str
 ) -> None:

@@ -119,3 +119,40 @@ def test_every_state_lists_the_jobs_that_are_shown_in_it(
             listed = read(LIST, **{"job.state": word}).json()
             assert {one["id"] for one in listed["list"]} == expected, word
             assert listed["summary"]["total"] == len(expected)
+
+
+def test_the_latest_of_an_object_comes_first(live_server: LiveServer, read: Read) -> None:
+    """As clients ask for the latest job of a server: one, and they take the only one there is."""
+    jobs = "/v1/projects/demo/jobs"
+    made = [
+        live_server.client.post(jobs, json={"type": "VirtualServer", "object": name}).json()
+        for name in ("web", "web", "web", "other")
+    ]
+    [latest] = read(LIST, num_items=1, object="web").json()["list"]
+    assert latest["id"] == made[2]["number"]
+    again = read(LIST, num_items=1, page=1, object="web").json()
+    assert again["list"][0]["id"] == made[1]["number"]
+    assert again["summary"] == {"total": 3, "start": 1, "numpages": 3, "returned": 1}
+
+
+def test_a_clock_may_be_ten_minutes_off_and_a_signature_is_good_for_as_long(
+    live_server: LiveServer,
+) -> None:
+    """Five seconds are left at either end for the clock of this test itself."""
+    api_key, secret = live_server.make_key("demo", (Scope.JOBS_READ,), signing=True)
+
+    def status(sig: str, **words: str) -> int:
+        params = {"v": "1.9", "api_key": api_key, "sig": sig, **words}
+        return httpx.get(f"{live_server.url}{LIST}", params=params, timeout=30).status_code
+
+    def signed(skew_s: int) -> str:
+        return sign(api_key, secret, int(time.time()) + skew_s)
+
+    for skew_s in (-595, -60, -1, 0, 1, 60, 595):
+        sig = signed(skew_s)
+        assert [status(sig), status(sig, page="1")] == [200, 200], skew_s
+    for skew_s in (-86_400, -605, 610, 86_400):
+        assert status(signed(skew_s)) == 403, skew_s
+    for sig in ("", "0" * 32, signed(0).upper(), signed(0)[:-1], sign(api_key, "guess", int(time.time()))):  # fmt: skip
+        assert status(sig) == 403, sig
+    assert status(signed(0), api_key=api_key[::-1]) == 403

@@ -41,6 +41,7 @@ from ledger.events import (
 )
 from ledger.job import Job
 from ledger.names import by_id, by_number, by_source_id
+from ledger.settings import BATCH_ITEMS_MAX, BATCH_ITEMS_WAITING_MAX, BATCHES_WAITING_MAX
 from projections.question import Named
 from tests.fix_fullstory import BATCH, GOLDEN, JOB_ID, asked, item, operation
 from tests.fix_gogrid import created, folded, live
@@ -155,6 +156,17 @@ def test_no_body_breaks_the_walk(text: bytes) -> None:
     except LedgerError:
         return
     assert found.count == len(json.loads(text)["requests"])
+
+
+def test_the_limits_are_the_product_s_own() -> None:
+    most = BATCH_ITEMS_MAX
+    assert (most, BATCHES_WAITING_MAX, BATCH_ITEMS_WAITING_MAX) == (50_000, 200, 500_000)
+    whole = b'{"requests": [' + b"1," * (most - 1) + b"1]}"
+    question = operation("createBatchEventsImportJob").ask(asked("POST", body=whole))
+    assert isinstance(question, Submission)
+    assert question.batch.count == most
+    with pytest.raises(faults.TooLarge):
+        operation("createBatchEventsImportJob").ask(asked("POST", body=whole[:-2] + b",1]}"))
 
 
 def test_what_an_item_calls_its_job() -> None:
