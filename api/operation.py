@@ -167,6 +167,17 @@ def committed_position(outcomes: Outcomes) -> int:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A question about what was signed; the answer is ready-made bytes. `path`: of a tile, behind /log/tile/."""
+
+    what: Literal["checkpoint", "tile", "receipt", "job"]
+    project: str = ""
+    position: int = 0
+    job_id: UUID | None = None
+    path: str = ""
+
+
 Question = (
     Query
     | Named
@@ -180,6 +191,7 @@ Question = (
     | Results
     | Nothing
     | Shown
+    | Proved
 )
 Answer = (
     Page

@@ -33,6 +33,7 @@ from api.operation import (
     Nothing,
     Operation,
     Outcomes,
+    Proved,
     Question,
     Resolve,
     Resolved,
@@ -172,7 +173,7 @@ class Teller:
             case Results():
                 async with refusals(), self.pool.connection() as connection:
                     return await results.page(connection, question)
-            case Shown():
+            case Shown() | Proved():
                 return await self.pages.page(question)
             case Nothing():
                 return None

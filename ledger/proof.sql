@@ -31,3 +31,7 @@ ORDER BY t.level, t.first
 -- name: leaf
 -- The piece of a bundle in which a leaf stands.
 SELECT first, entries FROM proof.leaves WHERE epoch = %s AND first <= %s ORDER BY first DESC LIMIT 1
+
+-- name: bundle
+-- The pieces of a bundle, in order.
+SELECT entries FROM proof.leaves WHERE epoch = %s AND first >= %s AND first < %s ORDER BY first

@@ -257,6 +257,10 @@ class Settings(BaseSettings):
         pattern=r"^[^\s+]{0,200}$",
         description="The log's name on checkpoints, such as ledger.example.com/log; else one is made up at the first.",
     )
+    log_scope: Literal["public", "audit:read", "admin"] = Field(
+        default="public",
+        description="Who may read checkpoint and tiles. They disclose how many events there are, and nothing else.",
+    )
     comestri_utc_offset: str = Field(
         default="+00:00",
         pattern=r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$",

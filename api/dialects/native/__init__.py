@@ -9,6 +9,7 @@ from api.dialects.native.about import ABOUT
 from api.dialects.native.audit import AUDIT
 from api.dialects.native.operations import JOBS
 from api.dialects.native.problem import CHALLENGE, problem
+from api.dialects.native.proofs import PROOFS
 from api.operation import Asked
 
 
@@ -27,7 +28,7 @@ NATIVE = Dialect(
     name="native",
     title="Job ledger API",
     prefixes=("/",),
-    operations=(*JOBS, *AUDIT, *ABOUT),
+    operations=(*JOBS, *AUDIT, *PROOFS, *ABOUT),
     credential=credential,
     fault=problem,
     challenge=CHALLENGE,
