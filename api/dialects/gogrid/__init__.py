@@ -38,7 +38,7 @@ GOGRID = Dialect(
         },
     },
     description=(
-        "GoGrid's API 1.x as far as it is about jobs: get, list and the lookup tables. CSV cells are exact: import them as text into a"
-        " spreadsheet."
+        "GoGrid's API 1.x as far as it is about jobs: get, list and the lookup tables. In CSV a text that a spreadsheet would take for a formula"
+        " has an apostrophe in front."
     ),
 )

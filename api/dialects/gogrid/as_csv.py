@@ -1,7 +1,8 @@
 """GoGrid's CSV: a summary line, a line of column names, then one row an object.
 
 Invariants: RFC 4180 quoting, LF line ends; every row ends in a comma, hence an empty last cell; rows with a short history are padded to the
-longest. Cells are exact, also where one begins with =, +, - or @: this is for machines, and a spreadsheet should import such a column as text."""
+longest. A text that a spreadsheet would take for a formula has an apostrophe in front, and so has one that already begins with apostrophes and
+then such a sign: whoever takes one apostrophe away from those has every text exactly."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Final, assert_never
 
 from api.dialects.gogrid.options import Option
 from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
+from api.formula import harmless
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 
@@ -89,5 +91,5 @@ def _option(option: Option) -> tuple[_Cell, ...]:
 
 
 def _cell(value: _Cell) -> str:
-    text = "" if value is None else str(value)
+    text = harmless(value) if isinstance(value, str) else "" if value is None else str(value)
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(text) else text
