@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,11 @@ from tests.conformance.paging import (
 from tests.conformance.population import Made
 from tests.conformance.stage import Stage
 from tests.fix_fullstory import over
+
+# Asked of every list by the laws of time travel: they choose when, not what.
+WHEN = frozenset({"as_of", "as_of_kind", "as_of_position"})
+# Lists that have something only once commands were refused: tests/api/test_refusals.py and tests/projections/test_audit.py page them.
+ELSEWHERE = frozenset({"auditRefusals"})
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,10 @@ PAGING = frozenset(
     {"page", "offset", "cursor", "after", "limit", "num_items", "per_page", "recordsPerPage"}
     | {"page_token", "count", "recordsCount", "sort", "min_position", "include_schema"}
 )
+
+
+def _rows(answer: Response) -> list[str]:
+    return [json.dumps(row, sort_keys=True) for row in answer.json()["rows"]]
 
 
 def _grid_names(answer: Response) -> list[str]:
@@ -183,6 +193,7 @@ _GRID_TABLE = Listing(
     total=_grid_total,
     words=(("lookup", "lookups"),),
 )
+_AUDITED: dict[str, Any] = {**linked(header=False), "stable": False, "of": None}
 _FEED = Listing(each("events", "position"), **linked(), of=None)
 
 SPEAKERS: Mapping[str, Speaker] = {
@@ -192,6 +203,9 @@ SPEAKERS: Mapping[str, Speaker] = {
             "listJobs": Listing(each("jobs", "number"), **linked(), total=lambda answer: int(answer.json()["total"]),
                                 words=(("count", "exact"),)),
             "getEvents": _FEED, "getJobEvents": _FEED,
+            "auditActions": Listing(each("events", "position"), **_AUDITED),
+            "auditStays": Listing(_rows, **_AUDITED, words=(("state", "Created"),)),
+            "auditStuck": Listing(_rows, **_AUDITED, words=(("state", "Created"), ("longer_than", "0"))),
         },
         faulty=("listJobs", (("limit", "many"),)),
         move=("addJobEvents", lambda made: {"event": "progressed", "progress": 0.5}),

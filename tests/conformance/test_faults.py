@@ -43,7 +43,7 @@ def refusals(dialect: Dialect) -> Refusals:
 @pytest.fixture(scope="module")
 def auditor(stage: Stage) -> Stage:
     """The same project, seen with a key that may neither read nor write jobs."""
-    return staged(stage.server, stage.project, [Scope.AUDIT_READ], stage.made)
+    return staged(stage.server, stage.project, [Scope.KEYS_MANAGE], stage.made)
 
 
 @each(CLOSED)

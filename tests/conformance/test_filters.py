@@ -9,7 +9,7 @@ import pytest
 from api.dialects.dialect import Dialect
 from api.operation import Operation, Parameter
 from api.operations import OPERATIONS
-from tests.conformance.speakers import OWN, PAGING, SPEAKERS, Filtering, Speaker
+from tests.conformance.speakers import OWN, PAGING, SPEAKERS, WHEN, Filtering, Speaker
 from tests.conformance.stage import Stage
 
 WORDS_MAX = 8  # of one filter that are tried; of times and ids there are as many as jobs
@@ -27,7 +27,7 @@ def parameters(dialect: Dialect, operation: Operation) -> list[Parameter]:
         if one.path == operation.path and one.parameters
     )
     narrowing = (one for one in spoken if one.where == "query")
-    return [one for one in narrowing if one.name not in PAGING | speaker.idle]
+    return [one for one in narrowing if one.name not in PAGING | WHEN | speaker.idle]
 
 
 CASES = [

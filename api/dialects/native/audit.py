@@ -125,7 +125,8 @@ def _next(asked: Asked, found: Findings) -> str | None:
 
 _FAULTS: Final = (
     *(faults.Unauthenticated, faults.Forbidden, faults.NoSuchProject, errors.Invalid),
-    *(errors.Busy, faults.Behind, faults.Maintenance),
+    *(errors.Busy, faults.Behind, faults.Maintenance, faults.Crowded, faults.TooFast),
+    *(faults.BadSyntax, faults.TooLarge),
 )
 _PAGE: Final = ("after", "limit")
 # Kind -> what it answers, what may be asked.
