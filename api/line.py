@@ -11,8 +11,13 @@ import socket
 import struct
 from typing import Any
 
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from ledger import settings
@@ -36,6 +41,7 @@ class Line(HttpToolsProtocol):
         self._in_head = True
         self._message_bytes = 0
         self._looking: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -52,6 +58,7 @@ class Line(HttpToolsProtocol):
         """It has gone."""
         if self._looking is not None:
             self._looking.cancel()
+        self._stop_answering()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,6 +99,18 @@ class Line(HttpToolsProtocol):
         self._stuck_s = None
         super().resume_writing()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Answer a request. Behind others on its line it may be due when the client has gone."""
+        if not self.transport.is_closing():
+            self._answering = cycle
+            super()._start_asgi_task(cycle, app)
+
+    def _stop_answering(self) -> None:
+        # uvicorn tells the newest request of the line, which is not the one that is being answered when clients send several at once.
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
     def _look_later(self) -> None:
         self._looking = self.loop.call_later(settings.LINE_LOOK_S, self._look)
 
@@ -109,6 +128,7 @@ class Line(HttpToolsProtocol):
 
     def _leave(self) -> None:
         """Close without waiting for what is still to be sent: the kernel would keep it for a client that does not read."""
+        self._stop_answering()
         at_once = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, at_once

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,7 @@ def _watch(dsn: str, notary_dir: Path | None, enough: threading.Event) -> None:
         told["LEDGER_NOTARY_DIR"] = str(notary_dir.resolve())
     pause_s = RESTART_S_MIN
     while not enough.is_set():
+        began_s = time.monotonic()
         process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
@@ -62,6 +64,8 @@ def _watch(dsn: str, notary_dir: Path | None, enough: threading.Event) -> None:
         if enough.is_set():
             _end(process)
             return
+        if time.monotonic() - began_s > RESTART_S_MAX:
+            pause_s = RESTART_S_MIN  # it had worked, so it may work again
         log.error("the projector had ended and is started again", status=process.returncode)
         enough.wait(pause_s)
         pause_s = min(pause_s * 2, RESTART_S_MAX)
