@@ -18,6 +18,7 @@ from ledger import settings, sql
 from ledger.errors import Invalid
 from ledger.job import Job
 from projections.filters import FILTERS, SORTS, Condition, Sort, Value
+from projections.fixed import needed
 from projections.question import After, Offset, Query
 
 # The comment that introduces a query is for people: it would only make the statements longer.
@@ -75,7 +76,7 @@ def page(query: Query) -> tuple[bytes, Parameters]:
         "exactly": settings.COUNT_EXACTLY_MAX,
     }
     clauses = tuple(clauses_of(query.conditions, values))
-    order = places(query.sort)
+    order = tuple(one for one in places(query.sort) if needed(query, one.column, one.nth))
     window: Literal["start", "offset", "after"] = "start"
     match query.window:
         case After() as after:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         )
     most = plans.rows_max(asked.jobs)
-    free = [one for one in found if not plans.is_pulled_two_ways(one.filter, one.order)]
+    free = [one for one in found if not plans.is_pulled_two_ways(one.filter, one.word, one.order)]
     dear = [one for one in free if one.rows > most]
     print(
         f"{len(found)} questions; {len(free)} that are bounded took at most {free[0].rows} rows of {most} allowed."

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 
 from ledger import sql
-from projections import statement
+from projections import fixed, statement
 from projections.filters import FILTERS, SORTS, Condition, Sort
 from projections.question import Query
 
@@ -126,12 +126,15 @@ def rows_max(jobs: int) -> int:
     return round(3 * math.sqrt((PAGE + 1) * jobs))
 
 
-def is_pulled_two_ways(filter_name: str, order: str) -> bool:
+def is_pulled_two_ways(filter_name: str, word: str, order: str) -> bool:
     """Whether filter and order say nearly the same, which PostgreSQL does not know: it may walk past all that the filter leaves out.
 
-    A range of one time in an order that also grows with time; a state in an order by another of its names."""
+    A range of one time in an order that also grows with time; a state in an order by another of its names that it leaves open."""
     name = order.removeprefix("-")
     column = FILTERS[filter_name].column if filter_name else ""
     if column in ("created_at", "updated_at"):
         return SORTS[name].column != column
-    return column in SAME and SORTS[name].column in SAME - {column}
+    if column not in SAME or SORTS[name].column not in SAME - {column}:
+        return False
+    row = FILTERS[filter_name]
+    return SORTS[name].column not in fixed.columns([Condition(row, (row.parse(word),))])
