@@ -148,6 +148,8 @@ RESTART_S_MAX = 10.0  # longest pause; a read model that was mended is followed 
 SEAL_EVENTS_MAX = 5_000  # leaves written in one transaction: half a MiB, and memory for as many events
 SEAL_JOBS_KEPT_MAX = 50_000  # jobs whose last leaf the checkpointer keeps (150 bytes each), so that it need not look for it
 SEAL_STATEMENT_TIMEOUT_S = 300.0  # reading a batch takes well under a second, but on a disk in trouble
+ANCHORS_AT_ONCE_MAX = 100  # checkpoints handed to one place before the others get theirs
+ANCHOR_TIMEOUT_S = 10.0  # how long a place outside may take for one checkpoint
 FAULTS_SHOWN_MAX = 100  # sentences of what an audit found wrong; the count tells of the rest
 CHECKPOINT_INTERVAL_S = 5.0  # what was appended since the last checkpoint is not protected; each costs an fsync and half a KiB
 
@@ -256,6 +258,16 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^[^\s+]{0,200}$",
         description="The log's name on checkpoints, such as ledger.example.com/log; else one is made up at the first.",
+    )
+    anchor_file: Path | None = Field(
+        default=None,
+        description="A file, on another machine's disk, to which each checkpoint is added.",
+    )
+    anchor_command: str | None = Field(
+        default=None, description="A shell command that gets each checkpoint on its stdin."
+    )
+    anchor_url: SecretStr | None = Field(
+        default=None, description="A webhook to which each checkpoint is POSTed as text."
     )
     log_scope: Literal["public", "audit:read", "admin"] = Field(
         default="public",

@@ -18,6 +18,7 @@ from api import log as logging
 from api.commands.options import Data, DatabaseUrl, command_group
 from api.ending import Ending
 from api.place import Place, Where, opened, operator_settings
+from ledger.anchors import Anchoring, sinks
 from ledger.checkpointer import Checkpointer
 from ledger.settings import SHUTDOWN_S
 from projections.crier import Crier
@@ -73,11 +74,18 @@ def _sealing(place: Place) -> Iterator[None]:
         return
     sealing = Checkpointer(place.dsn, folder, chosen.checkpoint_interval_s, chosen.log_name)
     sealing.start()
+    url = chosen.anchor_url.get_secret_value() if chosen.anchor_url else None
+    places = sinks(chosen.anchor_file, chosen.anchor_command, url)
+    anchoring = Anchoring(place.dsn, places, chosen.checkpoint_interval_s)
+    if places:
+        anchoring.start()
     try:
         yield
     finally:
-        sealing.end()
-        sealing.join(SHUTDOWN_S)
+        for thread in (sealing, anchoring):
+            thread.end()
+            if thread.is_alive():
+                thread.join(SHUTDOWN_S)
 
 
 def _hear(enough: threading.Event) -> None:
