@@ -111,7 +111,7 @@ class Authenticator:
             self._ask_ahead(known.principal.key_id)
             return known.principal
         if self._issuer is not None and text.count(".") == 2:
-            return await self._by_token(self._issuer, text, now)
+            return await self._by_token(self._issuer, text)
         principal = await self._verify(text, now)
         found = self._keys.get(principal.key_id)
         if found is not None and found.stored is not None:
@@ -135,9 +135,9 @@ class Authenticator:
             raise _refused("key", key_id, reason, expired=reason == "expired")
         return _principal(stored)
 
-    async def _by_token(self, issuer: Issuer, token: str, now: datetime) -> Principal:
+    async def _by_token(self, issuer: Issuer, token: str) -> Principal:
         try:
-            return await issuer.principal(token, now)
+            return await issuer.principal(token)
         except Untrusted as error:
             raise _refused("token", None, str(error)) from error
 

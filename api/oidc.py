@@ -12,7 +12,6 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,9 +75,9 @@ class Issuer:
         self._fetched_at_s = -float("inf")
         self._fetching = asyncio.Lock()
 
-    async def principal(self, token: str, now: datetime) -> Principal:
+    async def principal(self, token: str) -> Principal:
         """Who brings this token. Raises Untrusted, Busy."""
-        claims = await self._claims(token, now)
+        claims = await self._claims(token)
         grants = self._granted(claims)
         if not grants:
             raise Untrusted("the operator's file grants nothing to it")
@@ -89,31 +88,43 @@ class Issuer:
         key_id = f"oidc:{claims['sub']}"[: settings.WORD_BYTES_MAX // 4]
         return Principal(key_id, name, project, scopes, grants)
 
-    async def _claims(self, token: str, now: datetime) -> dict[str, Any]:
+    async def _claims(self, token: str) -> dict[str, Any]:
         try:
-            key_id = jwt.get_unverified_header(token).get("kid")
-            key = await self._key(str(key_id))
-            return jwt.decode(
-                token,
-                key,
-                algorithms=list(self._trust.algorithms),
-                audience=self._trust.audience,
-                issuer=self._trust.issuer,
-                leeway=settings.OIDC_LEEWAY_S,
-                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
-            )
+            named = jwt.get_unverified_header(token).get("kid")
+            key = await self._key(named)
+            try:
+                return self._read(token, key)
+            except jwt.InvalidSignatureError:
+                if named is not None or (newer := await self._key(None, anew=True)) is key:
+                    raise
+                return self._read(token, newer)
         except jwt.PyJWTError as error:
             raise Untrusted(f"{type(error).__name__}: {str(error)[:200]}") from error
 
-    async def _key(self, key_id: str) -> jwt.PyJWK:
-        """The issuer's key of this id; fetched anew when it is not known or what is known is old."""
+    def _read(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+        found: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=list(self._trust.algorithms),
+            audience=self._trust.audience,
+            issuer=self._trust.issuer,
+            leeway=settings.OIDC_LEEWAY_S,
+            options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+        )
+        return found
+
+    async def _key(self, key_id: object, *, anew: bool = False) -> jwt.PyJWK:
+        """The issuer's key of this id, or its only one where a token names none. Fetched when it is not known, or what is known is old."""
         async with self._fetching:
             age_s = self._clock() - self._fetched_at_s
-            unknown = key_id not in self._keys and age_s >= settings.OIDC_FETCH_PAUSE_S
-            if unknown or age_s >= settings.OIDC_KEYS_S:
+            unknown = anew or (key_id is not None and key_id not in self._keys)
+            pause_s = settings.OIDC_FETCH_PAUSE_S if unknown else settings.OIDC_KEYS_S
+            if age_s >= pause_s:
                 self._keys = await asyncio.to_thread(self._fetch)
                 self._fetched_at_s = self._clock()
-        if key_id not in self._keys:
+        if key_id is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        if not isinstance(key_id, str) or key_id not in self._keys:
             raise Untrusted("it was signed by a key that the issuer does not show")
         return self._keys[key_id]
 
