@@ -160,6 +160,8 @@ COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind th
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
 
+PAST_FEW_MAX = 2_000  # jobs in the states asked for that a list of the past puts in order itself (some ms); of more, one is soon met in order
+
 # --- audit -------------------------------------------------------------------------------------------------------------------------
 AUDIT_STAYS_MAX = 500_000  # stays in a state whose percentiles one answer takes: about a second of one connection
 REFUSALS_KEPT_PER_HOUR = 1_000  # refused commands of one project and hour that are kept whole; more are counted, so that no client fills the disk

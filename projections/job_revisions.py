@@ -5,6 +5,6 @@ from __future__ import annotations
 from ledger import sql
 from projections.projection import Projection
 
-VERSION = 2
+VERSION = 3
 
 JOB_REVISIONS = Projection("job_revisions", VERSION, ("job_id", "position"), sql.load(__file__))

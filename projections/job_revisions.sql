@@ -14,6 +14,13 @@ CREATE TABLE {table} (
   topic text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
   credential_id text COLLATE "C",
+  -- Of a creation: how many jobs the project has then, and between which times and numbers all of them lie, so that a list of the past need not
+  -- walk through what came later.
+  jobs bigint,
+  created_from timestamptz,
+  created_to timestamptz,
+  number_from bigint,
+  number_to bigint,
   PRIMARY KEY (job_id, position)
 )
 
@@ -22,7 +29,8 @@ CREATE TABLE {table} (
 CREATE INDEX ON {table} (project, updated_at, number);
 CREATE INDEX ON {table} (project, actor, position);
 CREATE INDEX ON {table} (project, credential_id, position) WHERE credential_id IS NOT NULL;
-CREATE INDEX ON {table} (project, position) WHERE topic = 'job.canceled'
+CREATE INDEX ON {table} (project, position) WHERE topic = 'job.canceled';
+CREATE INDEX ON {table} (project, position) WHERE jobs IS NOT NULL
 
 -- name: fold
 -- Add a row for each event behind one position up to another, each resting on the one before it, and answer how many events it took.
@@ -75,12 +83,26 @@ WITH stored AS MATERIALIZED (
   FROM timed t LEFT JOIN before b USING (job_id)
   WHERE b.job_id IS NOT NULL OR t.job_id IN (SELECT job_id FROM stored WHERE version = 1)
   WINDOW life AS (PARTITION BY t.job_id ORDER BY t.version ROWS UNBOUNDED PRECEDING)
+), births AS (
+  SELECT t.job_id, t.project, t.position, t.number, coalesce(t.created_at, t.at, t.recorded_at) AS created_at,
+         coalesce(p.jobs, 0) AS jobs, p.created_from, p.created_to, p.number_from, p.number_to
+  FROM stored t
+  LEFT JOIN LATERAL (
+    SELECT b.* FROM {table} b
+    WHERE b.project = t.project AND b.jobs IS NOT NULL AND b.position <= %(from)s ORDER BY b.position DESC LIMIT 1
+  ) p ON true
+  WHERE t.version = 1
+), peopled AS (
+  SELECT b.job_id, b.jobs + row_number() OVER project AS jobs,
+         least(b.created_from, min(b.created_at) OVER project) AS created_from, greatest(b.created_to, max(b.created_at) OVER project) AS created_to,
+         least(b.number_from, min(b.number) OVER project) AS number_from, greatest(b.number_to, max(b.number) OVER project) AS number_to
+  FROM births b WINDOW project AS (PARTITION BY b.project ORDER BY b.position ROWS UNBOUNDED PRECEDING)
 ), born AS (
   INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at, topic, actor,
-                       credential_id)
-  SELECT job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
-         updated_at, happened_at, topic, actor, credential_id
-  FROM grown
+                       credential_id, jobs, created_from, created_to, number_from, number_to)
+  SELECT g.job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
+         updated_at, happened_at, topic, actor, credential_id, p.jobs, p.created_from, p.created_to, p.number_from, p.number_to
+  FROM grown g LEFT JOIN peopled p ON p.job_id = g.job_id AND g.version = 1
 )
 -- Events of a job whose creation is nowhere are not taken.
 SELECT count(*) FILTER (WHERE known) FROM stored

@@ -53,13 +53,22 @@ async def _recorded_at(connection: Connection, project: str, position: int) -> d
 
 async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -> Page:
     """One page of the jobs that a question was about."""
-    text, values = past_statement.page(query, then)
+    text, values = past_statement.page(query, then, few=await _few(connection, query, then, sight))
     told = await _rows(connection, sight, text, values)
     _check(told[0][2], then)
     found = [job_id for job_id, *_ in told if job_id is not None]
     jobs = await _jobs(connection, sight, found[: query.limit], then)
     after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
     return Page(jobs, after, told[0][1], then.position)
+
+
+async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -> bool:
+    """Whether the states asked for lead to few enough jobs to put them in order."""
+    question = past_statement.few(query, then)
+    if question is None:
+        return False
+    [(count,)] = await _rows(connection, sight, *question)
+    return bool(count <= settings.PAST_FEW_MAX)
 
 
 async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> tuple[Job, ...]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
-from ledger import sql
+from ledger import settings, sql
 from ledger.job import Outcome, Phase, State
 from ledger.past import AsOf
 from projections import statement
@@ -27,6 +27,7 @@ TEXTS: Final = MappingProxyType(
 )
 
 _FAILED: Final = (Outcome.REJECTED, Outcome.INCOMPLETE, Outcome.EXHAUSTED, Outcome.FAILED)
+_FAILURES: Final = frozenset({Outcome.RETRYING, *_FAILED})
 # What a state or a phase is made of.
 OUTCOMES: Final[Mapping[str, Mapping[str, tuple[Outcome, ...]]]] = MappingProxyType(
     {
@@ -53,10 +54,30 @@ class Shape:
     behind: bool
     total: bool
     happened: bool
+    few: bool = False
 
 
-def page(query: Query, then: AsOf) -> tuple[bytes, Parameters]:
-    """The statement for one job more than a page, so that the answer tells whether there is a next one."""
+def few(query: Query, then: AsOf) -> tuple[bytes, Parameters] | None:
+    """The statement that counts the jobs in the states asked for, if that may be a short way to them: not further than PAST_FEW_MAX."""
+    if then.happened is not None or not (states := _states(query)):
+        return None
+    values = _values(query.project, then) | {"states": states, "few": settings.PAST_FEW_MAX + 1}
+    return TEXTS["few"].format(stays=TEXTS["stays"]).as_bytes(), values
+
+
+def _states(query: Query) -> list[str]:
+    """The states that the jobs asked for can be in; none when all can."""
+    found: set[str] = set()
+    for condition in map(_in_outcomes, query.conditions):
+        if condition.filter.column == "outcome":
+            known = {str(value) for value in condition.values} & set(Outcome)
+            states = {"Failed" if one in _FAILURES else one for one in known} or {""}
+            found = found & states or {""} if found else states
+    return sorted(found)
+
+
+def page(query: Query, then: AsOf, *, few: bool = False) -> tuple[bytes, Parameters]:
+    """The statement for one job more than a page, so that the answer tells whether there is a next one. `few`: by the states asked for."""
     values = _values(query.project, then)
     values |= {"limit": query.limit + 1, "offset": 0}
     clauses = tuple(statement.clauses_of(map(_in_outcomes, query.conditions), values))
@@ -67,7 +88,10 @@ def page(query: Query, then: AsOf) -> tuple[bytes, Parameters]:
             values["offset"] = min(rows, statement.OFFSET_MAX)
     behind = isinstance(query.window, After)
     order = statement.places(query.sort)
-    return _page(Shape(clauses, order, behind, query.total, then.happened is not None)), values
+    if few:
+        values["states"] = _states(query)
+    happened = then.happened is not None
+    return _page(Shape(clauses, order, behind, query.total, happened, few)), values
 
 
 def called(column: Name, project: str, then: AsOf) -> tuple[bytes, Parameters]:
@@ -95,11 +119,13 @@ def _in_outcomes(condition: Condition) -> Condition:
 
 @lru_cache(maxsize=512)
 def _page(shape: Shape) -> bytes:
-    jobs = _jobs("touch" if shape.order[0].column == "updated_at" else "walk", shape.happened)
+    first = shape.order[0].column
+    way = "stab" if shape.few else "touch" if first == "updated_at" else "walk"
+    jobs = _jobs(way, shape.happened)
     conditions = [SQL("j.project = %(project)s"), *map(_condition, shape.clauses)]
-    total: Composable = SQL("NULL::bigint")
-    if shape.total:
-        total = TEXTS["total"].format(jobs=jobs, conditions=SQL(" AND ").join(conditions))
+    if way == "walk" and not shape.happened:
+        conditions += map(_bounded, ("created_at", "number"))
+    total = _total(shape, jobs, SQL(" AND ").join(conditions))
     if shape.behind:
         conditions.append(statement.behind_in(shape.order, _column))
     keys = [
@@ -143,12 +169,31 @@ def _tally(happened: bool) -> bytes:
     )
 
 
+def _total(shape: Shape, jobs: Composable, conditions: Composable) -> Composable:
+    if not shape.total:
+        return SQL("NULL::bigint")
+    if not shape.clauses and not shape.happened:
+        return TEXTS["peopled"].format(births=TEXTS["births"])
+    return TEXTS["total"].format(jobs=jobs, conditions=conditions)
+
+
+def _bounded(column: str) -> Composable:
+    name = column.partition("_")[0]
+    return TEXTS["bounded"].format(
+        column=Identifier(column),
+        births=TEXTS["births"],
+        least=Identifier(f"{name}_from"),
+        most=Identifier(f"{name}_to"),
+    )
+
+
 def _jobs(way: str, happened: bool) -> Composable:
     """Where jobs come from, as `j`, each with the revision that counts, as `r`."""
     nothing = SQL("")
     return TEXTS[way].format(
         happened=TEXTS["happened"] if happened else nothing,
         later_happened=TEXTS["later_happened"] if happened else nothing,
+        stays=TEXTS["stays"],
     )
 
 

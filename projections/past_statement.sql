@@ -6,7 +6,7 @@ ORDER BY {order}
 
 -- name: reached
 -- How far the slower of the read models is that answers of the past are made from.
-SELECT min(position) AS position FROM projections.reached WHERE name IN ('jobs', 'job_revisions')
+SELECT min(position) AS position FROM projections.reached WHERE name IN ('jobs', 'job_states', 'job_revisions')
 
 -- name: window
 -- A page of the jobs that a question is about, with what orders them.
@@ -21,6 +21,37 @@ SELECT j.id, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(limi
 projections.jobs j CROSS JOIN LATERAL (
   SELECT r.outcome, r.updated_at FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s {happened} ORDER BY r.position DESC LIMIT 1
+) r
+
+-- name: bounded
+-- Between which times and numbers all jobs lie that were there then; what was not there yet is left of the index unread.
+j.{column} BETWEEN (SELECT b.{least} FROM ({births}) b) AND (SELECT b.{most} FROM ({births}) b)
+
+-- name: births
+-- The project when its last job until then was created.
+SELECT c.* FROM projections.job_revisions c
+WHERE c.project = %(project)s AND c.jobs IS NOT NULL AND c.position <= %(position)s ORDER BY c.position DESC LIMIT 1
+
+-- name: peopled
+-- How many jobs the project had.
+(SELECT coalesce(max(b.jobs), 0) FROM ({births}) b)
+
+-- name: few
+-- How many jobs were in these states, counted no further than to where it no longer matters.
+SELECT count(*) FROM (SELECT FROM {stays} LIMIT %(few)s) f
+
+-- name: stays
+-- The stays in these states that were in effect: a short range of each length.
+unnest(%(states)s::text[]) asked (state) CROSS JOIN (SELECT generate_series(0, 53) UNION ALL SELECT 63) k (k)
+JOIN projections.job_states s ON s.project = %(project)s AND s.state = asked.state AND s.lasting = k.k
+  AND s.position > CASE WHEN k.k < 63 THEN %(position)s - (2::bigint << k.k) ELSE 0 END
+  AND s.position <= %(position)s AND (s.left_position IS NULL OR s.left_position > %(position)s)
+
+-- name: stab
+-- Jobs by the stays that were in effect, each with the last of its revisions that counts.
+{stays} JOIN projections.jobs j ON j.id = s.job_id CROSS JOIN LATERAL (
+  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
 
 -- name: touch

@@ -123,17 +123,16 @@ def _plain(row: Row) -> Row:
 def expected(log: Iterable[Recorded]) -> dict[str, list[Row]]:
     """What each read model must hold after these events."""
     jobs: dict[UUID, Job] = {}
-    streams: dict[UUID, list[Recorded]] = {}
+    log = list(log)
     for one in log:
         jobs[one.job_id] = evolve(jobs.get(one.job_id), one)
-        streams.setdefault(one.job_id, []).append(one)
     found = [jobs[job_id] for job_id in sorted(jobs)]
     counts = Counter((job.project, job.type, job.command or "", job.state.value) for job in found)
     names = ("project", "type", "command", "state", "jobs")
     return {
         "jobs": [_job(job) for job in found],
         "job_states": [row for job in found for row in _stays(job)],
-        "job_revisions": [row for job in found for row in _revisions(streams[job.id])],
+        "job_revisions": _revisions(log),
         "job_counts": [
             dict(zip(names, (*key, jobs), strict=True))
             for key, jobs in sorted(counts.items(), key=lambda item: [w.encode() for w in item[0]])
@@ -188,7 +187,26 @@ def _stays(job: Job) -> list[Row]:
     ]
 
 
-def _revisions(stream: Sequence[Recorded]) -> list[Row]:
+def _revisions(log: Sequence[Recorded]) -> list[Row]:
+    streams: dict[UUID, list[Recorded]] = {}
+    there: dict[str, list[Job]] = {}
+    peopled: dict[UUID, Row] = {}
+    for one in log:
+        streams.setdefault(one.job_id, []).append(one)
+        if one.version == 1:
+            of_project = there.setdefault(one.project, [])
+            of_project.append(evolve(None, one))
+            peopled[one.job_id] = {
+                "jobs": len(of_project),
+                "created_from": min(job.created_at for job in of_project),
+                "created_to": max(job.created_at for job in of_project),
+                "number_from": min(job.number for job in of_project),
+                "number_to": max(job.number for job in of_project),
+            }
+    return [row for job in sorted(streams) for row in _life(streams[job], peopled[job])]
+
+
+def _life(stream: list[Recorded], peopled: Row) -> list[Row]:
     rows: list[Row] = []
     job: Job | None = None
     for one, moment in zip(stream, happened(stream), strict=True):
@@ -205,6 +223,7 @@ def _revisions(stream: Sequence[Recorded]) -> list[Row]:
                 "actor": one.actor,
                 "credential_id": one.envelope.credential_id,
             }
+            | (peopled if one.version == 1 else dict.fromkeys(peopled))
         )
     return rows
 

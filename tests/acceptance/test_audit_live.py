@@ -4,6 +4,8 @@ Seen red: refusals lost (the note left out), and kept without a bound (`nth <= m
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import httpx2 as httpx
@@ -147,3 +149,32 @@ def test_the_command(command: Command) -> None:
     assert command("audit", "stays", "--project", "p").returncode == 1
     assert command("audit", "nonsense", "--project", "p").returncode == 2
     assert serving.end() == 0
+
+
+def test_the_feed_in_three_forms(shared_server: LiveServer) -> None:
+    """Page by page from any position, each event once, whatever the form; CloudEvents have what their specification requires."""
+    client = shared_server.client_of("feed-1", READ_WRITE)
+    made = {"type": "T", "occurred_at": "2024-05-30T05:13:26Z"}
+    url = "/v1/projects/feed-1"
+    jobs = [client.post(f"{url}/jobs", json=made).json() for _ in range(5)]
+    plain = client.get(f"{url}/events").json()["events"]
+    for accept in ("application/x-ndjson", "application/cloudevents-batch+json"):
+        following: str | None = f"{url}/events?limit=2"
+        found: list[dict[str, Any]] = []
+        while following:
+            answer = client.get(following, headers={"Accept": accept})
+            assert answer.headers["content-type"] == accept
+            lines = answer.text.splitlines()
+            found += answer.json() if "cloud" in accept else [json.loads(line) for line in lines]
+            following = answer.links.get("next", {}).get("url")
+        if "cloud" not in accept:
+            assert found == plain
+            continue
+        assert [one["subject"] for one in found] == [job["id"] for job in jobs]
+        assert [one["id"] for one in found] == [one["id"] for one in plain]
+        assert len({(one["source"], one["id"]) for one in found}) == len(found)
+        for one in found:
+            assert (one["specversion"], one["type"]) == ("1.0", "job.created")
+            assert one["data"]["type"] == "T"
+            assert all(re.fullmatch(r"[a-z0-9]{1,20}", name) for name in one)
+            assert one["time"].endswith("Z")

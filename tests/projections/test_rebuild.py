@@ -97,7 +97,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     forging.execute("UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 2")
     forging.execute("DELETE FROM projections.job_states_v2 WHERE position = 9")
     forging.execute("UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'")
-    forging.execute("UPDATE projections.job_revisions_v2 SET outcome = 'Failed' WHERE position = 6")
+    forging.execute("UPDATE projections.job_revisions_v3 SET outcome = 'Failed' WHERE position = 6")
     before = tables(forging)
     ids = {one["number"]: str(one["id"]) for one in expected(LOG)["jobs"]}
     keys = {

@@ -48,7 +48,7 @@ def test_every_position_agrees(forging: Connection[Any], database: str, name: st
         ("job_states", "UPDATE projections.job_states_v2 SET note = 'x' WHERE position = 3", {3, 9, END}),
         ("job_states", "UPDATE projections.job_states_v2 SET left_position = left_position - 1 WHERE position = 9", {END - 1, END}),
         ("job_states", "DELETE FROM projections.job_states_v2 WHERE position = 1", {1, 2, END}),
-        ("job_revisions", "UPDATE projections.job_revisions_v2 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
+        ("job_revisions", "UPDATE projections.job_revisions_v3 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
         ("job_counts", "UPDATE projections.job_states_v2 SET state = 'Queued' WHERE position = 1", {1}),
         ("job_counts", "UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'", {END}),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from api import faults, past
-from api.dialects.native import ask, tell
+from api.dialects.native import ask, tell, view
 from api.dialects.native.models import (
     CountsOut,
     EventsOut,
@@ -207,7 +207,7 @@ JOBS: tuple[Operation, ...] = (
                 200,
                 "The events, in order.",
                 EventsOut,
-                media_types=("application/json", "application/x-ndjson"),
+                media_types=view.FEED,
                 headers=("Link", "Ledger-Position"),
             ),
         ),
@@ -278,7 +278,7 @@ JOBS: tuple[Operation, ...] = (
                 200,
                 "The events, in order.",
                 EventsOut,
-                media_types=("application/json", "application/x-ndjson"),
+                media_types=view.FEED,
                 headers=("Link", "Ledger-Position"),
             ),
         ),

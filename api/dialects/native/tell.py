@@ -74,22 +74,27 @@ def history(asked: Asked, found: Sequence[Job]) -> Said:
 
 
 def events(asked: Asked, found: Events) -> Said:
-    """Events, as JSON or, when the caller accepts it, one a line. A job without any is a job that is not there."""
+    """Events, as JSON or, when the caller accepts it, one a line or as CloudEvents. A job without any is a job that is not there."""
     question = ask.feed(asked)
     if question.job_id is not None and not found.recorded and question.after == 0:
         raise _unknown(asked)
-    if view.NDJSON in asked.headers.get("accept", ""):
-        lines = b"".join(pydantic_core.to_json(view.event(one)) + b"\n" for one in found.recorded)
-        return Said(200, lines, view.NDJSON, (("Ledger-Position", str(found.last)),))
     following = (
         _url(asked, after=str(found.last)) if len(found.recorded) == question.limit else None
     )
+    headers = (("Ledger-Position", str(found.last)), *_link(following))
+    accepted = asked.headers.get("accept", "")
+    if view.CLOUD_EVENTS in accepted:
+        batch = pydantic_core.to_json([view.cloud_event(one) for one in found.recorded])
+        return Said(200, batch, view.CLOUD_EVENTS, headers)
+    if view.NDJSON in accepted:
+        lines = b"".join(pydantic_core.to_json(view.event(one)) + b"\n" for one in found.recorded)
+        return Said(200, lines, view.NDJSON, headers)
     body = {
         "events": [view.event(one) for one in found.recorded],
         "last": found.last,
         "next": following,
     }
-    return view.said(body, ("Ledger-Position", str(found.last)), *_link(following))
+    return view.said(body, *headers)
 
 
 def counts(asked: Asked, found: Counts) -> Said:

@@ -5,6 +5,7 @@ Invariants: pure; a job read from a read model and the same job folded from the 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pydantic_core
 
@@ -15,6 +16,9 @@ from projections.question import Counts
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+CLOUD_EVENTS = "application/cloudevents-batch+json"
+# What the feed is told in.
+FEED = (JSON, NDJSON, CLOUD_EVENTS)
 
 
 def said(body: Any, *headers: tuple[str, str], status: int = 200) -> Said:
@@ -94,6 +98,28 @@ def event(recorded: Recorded) -> dict[str, Any]:
         "imported": envelope.imported,
         "fields": recorded.event.model_dump(mode="json"),
     }
+
+
+def cloud_event(recorded: Recorded) -> dict[str, Any]:
+    """One event of the log as CloudEvents 1.0 has it; ours stand in extension attributes, whose integers hold 32 bits and so are words."""
+    envelope = recorded.envelope
+    known = {
+        "specversion": "1.0",
+        "id": recorded.event_id,
+        "source": f"/v1/projects/{quote(envelope.project, safe='')}",
+        "type": recorded.topic,
+        "subject": str(recorded.job_id),
+        "time": recorded.recorded_at,
+        "datacontenttype": JSON,
+        "position": str(recorded.position),
+        "jobversion": str(recorded.version),
+        "actor": envelope.actor,
+        "occurredat": envelope.occurred_at,
+        "note": envelope.note,
+        "data": recorded.event.model_dump(mode="json"),
+    }
+    # An attribute without a value is left out, and an empty word is none.
+    return {name: value for name, value in known.items() if value not in (None, "")}
 
 
 def counts(found: Counts) -> dict[str, Any]:
