@@ -215,7 +215,7 @@ async def test_claims_that_no_issuer_would_sign(mint: Mint) -> None:
         {"kid": "unknown"},
     ):
         with pytest.raises(Untrusted):
-            await mint.issuer.principal(mint.made(**changed))  # type: ignore[arg-type]
+            await mint.issuer.principal(mint.made(**changed))
 
 
 @pytest.mark.anyio
