@@ -69,7 +69,8 @@ class Rig:
             self.proxy = Proxy(self.server.dsn())
             self.on_loop(self.proxy.__aenter__())
             opening.callback(lambda: self.on_loop(self.proxy.__aexit__()))
-            self.command = Command(self._secret, opening)
+            # A stack of its own: what is started later must end with the rig as well.
+            self.command = Command(self._secret, opening.enter_context(ExitStack()))
             self.command.environment["LEDGER_DATABASE_URL"] = self.proxy.dsn
             self.serve()
             self.load()
@@ -80,6 +81,8 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self._ending.close()
+        assert self.serving is not None
+        assert self.serving.process.poll() is not None, "a server was left behind"
 
     def on_loop(self, asked: Any) -> Any:
         """Have the proxy's loop do something."""
