@@ -21,6 +21,7 @@ from ledger import durability, migrate, sql
 from ledger.connection import Role
 from ledger.errors import LedgerError
 from ledger.settings import DISK_FREE_BYTES_MIN, SERVER_VERSION_MIN
+from ledger.standing import NO_ANCHOR, standing
 from projections.position import positions
 
 SQL = sql.load(__file__)
@@ -229,6 +230,27 @@ def _maintenance(patient: Patient) -> Verdict:
     return vitals.switched(patient.connection)
 
 
+def _checkpoint(patient: Patient) -> Verdict:
+    found = patient.place.asked(standing)
+    if found.stopped:
+        return False, f"Nothing is signed: {found.stopped}", found.hint or ""
+    if found.origin is None:
+        return True, "No checkpoint was signed yet: nothing is protected against tampering.", ""
+    says = f"{found.origin} is signed up to {found.size}; {found.lag} events are not protected yet."
+    return True, says, ""
+
+
+def _anchors(patient: Patient) -> Verdict:
+    found = patient.place.asked(standing).anchors
+    failing = [one for one in found if one.error]
+    if failing:
+        words = "; ".join(f"{one.sink} at {one.size}: {one.error}" for one in failing)
+        return False, f"Checkpoints are not taken by {words}.", "See why the place refuses them."
+    if not found:
+        return True, f"Mind: {NO_ANCHOR}.", ""
+    return True, "Taken last: " + ", ".join(f"{one.sink} {one.size}" for one in found) + ".", ""
+
+
 # The order is that of causes: what stands below may be wrong because of what stands above.
 CHECKS: tuple[tuple[str, Callable[[Patient], Verdict]], ...] = (
     ("environment", _environment),
@@ -246,4 +268,6 @@ CHECKS: tuple[tuple[str, Callable[[Patient], Verdict]], ...] = (
     ("secret", _secret),
     ("maintenance", _maintenance),
     ("projections", _projections),
+    ("checkpoint", _checkpoint),
+    ("anchors", _anchors),
 )

@@ -19,6 +19,7 @@ class Measures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._seal()
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "jobledger_requests",
@@ -64,6 +65,23 @@ class Measures:
             "jobledger_projection_stopped",
             "1 when a read model stopped at an event it cannot read.",
             ("projection",),
+            registry=self.registry,
+        )
+
+    def _seal(self) -> None:
+        self.signed = Gauge(
+            "jobledger_checkpoint_position",
+            "The position that the last checkpoint covers.",
+            registry=self.registry,
+        )
+        self.unsigned = Gauge(
+            "jobledger_checkpoint_lag",
+            "Events that no checkpoint protects yet.",
+            registry=self.registry,
+        )
+        self.refused_checkpoint = Gauge(
+            "jobledger_checkpoint_stopped",
+            "1 while the notary refuses to sign.",
             registry=self.registry,
         )
 

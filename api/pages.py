@@ -17,6 +17,7 @@ from api.dialects import DIALECTS
 from api.faults import NoSuchPath
 from api.operation import Proved, Said, Shown
 from ledger import migrate, store
+from ledger.standing import standing
 from projections.position import Reached, positions
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class Pages:
         try:
             async with self._teller.pool.connection() as connection:
                 measures.position.set(await store.head(connection))
+                sealed = await standing(connection)
+                measures.signed.set(sealed.size)
+                measures.unsigned.set(sealed.lag)
+                measures.refused_checkpoint.set(1 if sealed.stopped else 0)
                 for name, one in (await positions(connection)).items():
                     measures.reached.labels(name).set(one.position)
                     measures.lag.labels(name).set(one.lag)

@@ -35,3 +35,17 @@ SELECT first, entries FROM proof.leaves WHERE epoch = %s AND first <= %s ORDER B
 -- name: bundle
 -- The pieces of a bundle, in order.
 SELECT entries FROM proof.leaves WHERE epoch = %s AND first >= %s AND first < %s ORDER BY first
+
+-- name: standing
+-- How far the log is sealed, and why no further.
+SELECT h.position, last.origin, coalesce(last.size, 0), last.signed_at, s.error, s.hint
+FROM ledger.head h
+LEFT JOIN LATERAL (
+  SELECT e.origin, c.size, c.signed_at FROM proof.checkpoints c JOIN proof.epochs e ON e.epoch = c.epoch
+  ORDER BY c.epoch DESC, c.size DESC LIMIT 1
+) last ON true
+LEFT JOIN proof.stopped s ON true
+
+-- name: anchored
+-- What each place outside took last.
+SELECT sink, size, at, error FROM proof.anchored ORDER BY sink
