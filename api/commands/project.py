@@ -5,7 +5,6 @@ place's."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import structlog
 import typer
 
 from api import log as logging
+from api.beside import leashed
 from api.commands.options import Data, DatabaseUrl, command_group
 from api.ending import Ending
 from api.place import Place, Where, opened, operator_settings
@@ -33,7 +33,7 @@ log = structlog.get_logger("api.commands.project")
 def project(
     data: Data = None,
     database_url: DatabaseUrl = None,
-    leashed: Annotated[
+    on_leash: Annotated[
         bool, typer.Option("--leashed", hidden=True, help="End when stdin does.")
     ] = False,
 ) -> None:
@@ -55,8 +55,8 @@ def project(
         runner = Runner(place.dsn, on_progress=crier.tell)
         with ending.patient():
             runner.start()
-            if leashed:
-                threading.Thread(target=_hear, args=(enough,), name="leash", daemon=True).start()
+            if on_leash:
+                leashed(enough.set)
             with _sealing(place):
                 enough.wait()
             runner.stop()
@@ -86,10 +86,3 @@ def _sealing(place: Place) -> Iterator[None]:
             thread.end()
             if thread.is_alive():
                 thread.join(SHUTDOWN_S)
-
-
-def _hear(enough: threading.Event) -> None:
-    """Until stdin ends, as it does when the process that holds its other end is gone."""
-    while os.read(0, 4096):
-        pass
-    enough.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from typing import Literal
 
 from ledger.codec import encode
 from ledger.events import Envelope
@@ -17,7 +18,9 @@ from scripts.benchmarks.scene import Scene
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
 
-def product(connections: int, *, waits: bool) -> Callable[[Scene], AbstractContextManager[Slot]]:
+def product(
+    connections: int, *, waits: bool, workers: Literal[1, 2] = 1
+) -> Callable[[Scene], AbstractContextManager[Slot]]:
     """Appends to the product. `waits`: each answer comes once the read models have reached it, as is the default."""
 
     @contextmanager
@@ -34,7 +37,11 @@ def product(connections: int, *, waits: bool) -> Callable[[Scene], AbstractConte
         def slot(slot_s: float) -> Measured:
             before = scene.position()
             played = scene.load.play(
-                scene.product, steps, connections=connections, slot_s=slot_s, spread=False
+                scene.product if workers == 1 else scene.product_of_two,
+                steps,
+                connections=connections,
+                slot_s=slot_s,
+                spread=False,
             )
             grown = scene.position() - before
             if grown != played.answered:

@@ -27,6 +27,7 @@ CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "commit-32": Contestant("committer, 32 callers", "events", committing.callers(32)),
     "commit-128": Contestant("committer, 128 callers", "events", committing.callers(128)),
     "append-32": Contestant("HTTP, 32 connections, respond-async", "events", appending.product(32, waits=False)),
+    "append-64": Contestant("HTTP, 2 workers, 64 connections, respond-async", "events", appending.product(64, waits=False, workers=2)),
     "append-wait-128": Contestant("HTTP, 128 connections, default wait", "events", appending.product(128, waits=True)),
     "append-1": Contestant("HTTP, 1 connection, respond-async", "events", appending.product(1, waits=False)),
     "bare-insert-1": Contestant("bare insert route, 1 connection", "events", appending.bare(1)),
@@ -102,6 +103,7 @@ class Goal:
 GOALS: Final[tuple[Goal, ...]] = (
     Goal("append-http", "G1", "append-32", "pgbench-32", at_least=0.40),
     Goal("append-http", "G1", "append-32", "bare-insert-32", at_least=2.0),
+    Goal("append-http", "G1", "append-64", "pgbench-32", at_least=0.55),
     Goal("append-http", "G1", "append-wait-128", "pgbench-32", at_least=0.30),
     Goal("append-http", "G3", "append-1", "bare-insert-1", at_most=1.3, measure="p50_ms"),
     Goal("append-process", "G2", "commit-32", "pgbench-32", at_least=1.3),

@@ -88,7 +88,16 @@ class Scene:
     @cached_property
     def product(self) -> int:
         """The port of `jobledger serve` with one worker, read models running."""
-        command = [sys.executable, "-m", "api.cli", "serve", "--port", "0"]
+        return self._served(1)
+
+    @cached_property
+    def product_of_two(self) -> int:
+        """The same with two workers."""
+        return self._served(2)
+
+    def _served(self, workers: int) -> int:
+        command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--workers"]
+        command.append(str(workers))
         environment = {
             "LEDGER_DATABASE_URL": self.dsn,
             "LEDGER_SECRET_FILE": str(self.secret_file),

@@ -138,7 +138,7 @@ def test_a_database_of_ones_own(tmp_path: Path, database: str) -> None:
         serving.create_job(made["key"])
         assert command("dsn").stdout.startswith(database)
         assert serving.end() == 0
-        assert [path.name for path in command.data.iterdir()] == ["secret"]
+        assert sorted(path.name for path in command.data.iterdir()) == ["notary", "secret"]
         assert "sesame" not in serving.errors.read_text()
         assert "PostgreSQL, database test_" in serving.errors.read_text()
 
