@@ -43,47 +43,41 @@ class Measures:
         self._events = Counter(
             "jobledger_appended_events", "Events appended by this process.", registry=self.registry
         )
-        self.waiting = Gauge(
-            "jobledger_commit_waiting", "Writes waiting for a commit.", registry=self.registry
+        self.waiting = self._gauge("jobledger_commit_waiting", "Writes waiting for a commit.")
+        self.under_way = self._gauge(
+            "jobledger_requests_under_way", "Requests that hold a place in this process."
         )
-        self.position = Gauge(
-            "jobledger_position", "The position of the last event.", registry=self.registry
+        self.bodies_bytes = self._gauge(
+            "jobledger_bodies_bytes", "Bytes of the bodies of requests under way in this process."
         )
-        self.reached = Gauge(
+        self.position = self._gauge("jobledger_position", "The position of the last event.")
+        self.reached = self._gauge(
             "jobledger_projection_position",
             "The position a read model has reached.",
             ("projection",),
-            registry=self.registry,
         )
-        self.lag = Gauge(
-            "jobledger_projection_lag",
-            "Events a read model is behind.",
-            ("projection",),
-            registry=self.registry,
+        self.lag = self._gauge(
+            "jobledger_projection_lag", "Events a read model is behind.", ("projection",)
         )
-        self.stopped = Gauge(
+        self.stopped = self._gauge(
             "jobledger_projection_stopped",
             "1 when a read model stopped at an event it cannot read.",
             ("projection",),
-            registry=self.registry,
         )
 
     def _seal(self) -> None:
-        self.signed = Gauge(
-            "jobledger_checkpoint_position",
-            "The position that the last checkpoint covers.",
-            registry=self.registry,
+        self.signed = self._gauge(
+            "jobledger_checkpoint_position", "The position that the last checkpoint covers."
         )
-        self.unsigned = Gauge(
-            "jobledger_checkpoint_lag",
-            "Events that no checkpoint protects yet.",
-            registry=self.registry,
+        self.unsigned = self._gauge(
+            "jobledger_checkpoint_lag", "Events that no checkpoint protects yet."
         )
-        self.refused_checkpoint = Gauge(
-            "jobledger_checkpoint_stopped",
-            "1 while the notary refuses to sign.",
-            registry=self.registry,
+        self.refused_checkpoint = self._gauge(
+            "jobledger_checkpoint_stopped", "1 while the notary refuses to sign."
         )
+
+    def _gauge(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)
 
     def answered(
         self, dialect: Dialect, operation: Operation | None, status: int, seconds: float

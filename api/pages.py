@@ -85,6 +85,8 @@ class Pages:
     async def _metrics(self) -> Said:
         measures = self._teller.measures
         measures.waiting.set(self._teller.committer.waiting)
+        measures.under_way.set(self._teller.admission.requests)
+        measures.bodies_bytes.set(self._teller.admission.bodies_bytes)
         try:
             async with self._teller.pool.connection() as connection:
                 measures.position.set(await store.head(connection))

@@ -69,7 +69,10 @@ def test_a_process_takes_on_only_so_much(narrow_server: NarrowServer, speaker: s
         assert answer.headers["retry-after"] == "1"
         assert answer.headers["content-type"].startswith(media_type)
         assert server.client.get("/livez").status_code == 200
-        assert b'code="busy"' in server.client.get("/metrics").content
+        figures = server.client.get("/metrics").text
+        assert 'code="busy"' in figures
+        # The write that is held, and the one that asks.
+        assert "jobledger_requests_under_way 2.0" in figures
     assert len(server.client.get(JOBS).json()["jobs"]) == 1
 
 
