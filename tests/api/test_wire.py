@@ -1,0 +1,98 @@
+"""Bytes that no client library would send: each is answered with a 4xx where HTTP lets us answer, changes nothing, and leaves the server well."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Mapping
+
+import pytest
+
+from tests.fix_server import LiveServer
+
+PATH = b"/v1/projects/wire/jobs"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+def sized(body: bytes, more: bytes = b"") -> bytes:
+    return more + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+# What stands behind the request line and the credential, and the status; 0: the line may be closed without one.
+BODIES: Mapping[str, tuple[bytes, int]] = {
+    "deep": (sized(b'{"type":"t","detail":{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}}"), 400),
+    "deep without end": (sized(b"[" * 100_000), 400),
+    "beyond all bounds": (sized(b'{"type":"t","detail":{"a":1e400}}'), 422),
+    "a huge integer": (sized(b'{"type":"t","number":' + b"9" * 400 + b"}"), 422),
+    "an integer of 5,000 digits": (
+        sized(b'{"type":"t","detail":{"a":' + b"9" * 5_000 + b"}}"),
+        400,
+    ),
+    "NaN": (sized(b'{"type":"t","detail":{"a":NaN}}'), 422),
+    "NUL": (sized(b'{"type":"a\\u0000b"}'), 422),
+    "a raw NUL": (sized(b'{"type":"a\x00b"}'), 400),
+    "a lone surrogate": (sized(b'{"type":"\\ud800"}'), 400),
+    "a lone surrogate in bytes": (sized(b'{"type":"\xed\xa0\x80"}'), 400),
+    "no UTF-8": (sized(b'{"type":"\xff"}'), 400),
+    "a bomb": (sized(gzip.compress(b" " * 64_000_000), b"Content-Encoding: gzip\r\n"), 413),
+    "half a gzip": (sized(gzip.compress(b"{}")[:-4], b"Content-Encoding: gzip\r\n"), 400),
+    "a chunk without a size": (CHUNKED + b"\r\nzz\r\n{}\r\n0\r\n\r\n", 400),
+    "a size below nothing": (b"Content-Length: -5\r\n\r\n{}", 400),
+    "two sizes": (b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x", 400),
+    "a size and chunks": (b"Content-Length: 2\r\n" + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 400),
+    "NUL in a header": (sized(b"{}", b"X-A: a\x00b\r\n"), 400),
+    "a header without a colon": (b"nonsense\r\n\r\n", 400),
+}
+
+
+def said(server: LiveServer, sent: bytes) -> bytes:
+    """Everything that the server answers on a line of its own until it is closed."""
+    with socket.create_connection((server.host, server.port), timeout=30) as line:
+        answer = b""
+        try:
+            line.sendall(sent)
+            while part := line.recv(65_536):
+                answer += part
+        except ConnectionError:
+            pass  # it does not hear us to the end
+    return answer
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_that_no_client_sends(shared_server: LiveServer, case: str) -> None:
+    key, _ = shared_server.make_key("wire")
+    rest, status = BODIES[case]
+    head = b"POST " + PATH + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+    answer = said(shared_server, head + f"Authorization: Bearer {key}\r\n".encode() + rest)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:600]
+    _unchanged(shared_server, key)
+
+
+# Whole requests without a credential, and the statuses that are right.
+HEADS: Mapping[str, tuple[bytes, set[int]]] = {
+    "no host": (b"GET " + PATH + b" HTTP/1.1\r\nConnection: close\r\n\r\n", {400, 401}),
+    "an absolute address": (b"GET http://else.example" + PATH + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400, 401, 404}),
+    "a verb of our own": (b"BREW " + PATH + b" HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405}),
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", {400}),
+    "a version to come": (b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", {400, 505}),
+    "raw bytes in the path": (b"GET /v1/\xff\xfe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400, 404}),
+    "half a percent": (b"GET /jobs/%e9%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {401, 404}),
+    "a surrogate in the query": (b"GET /jobs?state=%ed%a0%80 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400}),
+    "NUL in the query": (b"GET /jobs?state=%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400}),
+    "an endless query": (b"GET /jobs?a=" + b"a" * 30_000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400, 413}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HEADS)
+def test_a_head_that_no_client_sends(shared_server: LiveServer, case: str) -> None:
+    key, _ = shared_server.make_key("wire")
+    sent, statuses = HEADS[case]
+    answer = said(shared_server, sent)
+    assert answer[:9] == b"HTTP/1.1 ", answer[:300]
+    assert int(answer[9:12]) in statuses, answer[:600]
+    _unchanged(shared_server, key)
+
+
+def _unchanged(server: LiveServer, key: str) -> None:
+    client = server.opened({"Authorization": f"Bearer {key}"})
+    assert client.get("/v1/projects/wire/events").json()["events"] == []
