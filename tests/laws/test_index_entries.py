@@ -22,13 +22,26 @@ from tests.fix_server import LiveServer
 WIDEST: Mapping[tuple[str | None, str], int] = {
     **{
         (None, column): WORD_BYTES_MAX
-        for column in ("project", "type", "command", "object", "owner", "request_id", "source_id")
+        for column in (
+            "project",
+            "type",
+            "command",
+            "object",
+            "owner",
+            "request_id",
+            "source_id",
+            "actor",
+            "credential_id",
+            "code",
+            "sink",
+        )
     },
     ("identities", "value"): WORD_BYTES_MAX,
     ("idempotency_keys", "key"): 255,  # ASCII: api.dialects.native.words.idempotency_key
     # Words of our own, which no client chooses.
     ("identities", "kind"): len("request_id"),
-    ("keys", "key_id"): 16,
+    (None, "key_id"): 16,
+    (None, "nonce"): 128,  # ASCII: api.signed
     **{
         (None, column): len("acknowledged")
         for column in ("state", "outcome", "phase", "name", "topic")
@@ -53,6 +66,7 @@ SOME = {
     "uuid": "gen_random_uuid()",
     "bigint": "9007199254740991",
     "integer": "1",
+    "smallint": "1",
     "double precision": "0.5",
     "timestamp with time zone": "now()",
     "bytea": "'x'",
