@@ -2,7 +2,7 @@
 
 Invariants: each of the ledger's outcomes has a row, and each row is told by the dialects themselves from one folded job.
 
-Seen red: a failure that will be tried again told as FAILED (FullStory) and as failed (Orange), partial failures told as Success (Comestri)."""
+Seen red: a failure that will be tried again told as FAILED (FullStory) and as Failed (GeoOp), partial failures told as Success (Comestri)."""
 
 from __future__ import annotations
 
