@@ -1,11 +1,13 @@
 """The audit: the log read again from the database and held against its tree, and the tree against what was signed.
 
 Invariants: nothing is believed but bytes: every leaf is made anew, here, of the row that is served, and the root of every checkpoint of these leaves;
-PostgreSQL only reads. An event without salt was erased: its columns are held against its leaf, its body no longer can be. Units:
-positions; `size` counts events. Errors: psycopg's own; what is wrong is a fault in words."""
+PostgreSQL only reads. An event without salt was erased: its columns are held against its leaf, what is left of its body against the hash in the
+last job.erased that names it, which stands under a leaf of its own. Units: positions; `size` counts events.
+Errors: psycopg's own; what is wrong is a fault in words."""
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from psycopg import Connection
 from ledger import checkpoint, leaf, settings, sql, tile
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
+from ledger.events import Erased
 from ledger.note import Verifier
 from ledger.tile import Edge
 from ledger.tree import Epoch, Tiles, previous, unseen
@@ -78,6 +81,9 @@ class Audit:
         self._marks = {mark.size: [mark.root] for mark in marks}
         self._seen: OrderedDict[bytes, bytes] = OrderedDict()
         self._above: dict[int, bytearray] = {}
+        # What is left of erased bodies, and what erasures said is left: by job and version.
+        self._left: dict[tuple[bytes, int], tuple[int, str]] = {}
+        self._told: dict[tuple[bytes, int], str] = {}
         self.findings = Findings()
 
     def run(self, after: int = 0) -> Findings:
@@ -99,6 +105,7 @@ class Audit:
             return found
         self._compare(edge)
         self._read(edge, last)
+        self._erasures()
         if not after:
             self._uppers()
         found.unsigned = max(0, last - max(self._marks, default=0))
@@ -180,8 +187,27 @@ class Audit:
             body = leaf.body_hash(b"", state)
             if stored is not None and stored[_BODY] != body:
                 self.findings.erased += 1
+                self._left[job_id, version] = (position, sha256(state).hexdigest())
                 body = stored[_BODY]
+        if texts[1] == Erased.TOPIC:
+            self._hear(job_id, state)
         return leaf.leaf(position, columns, before, body)
+
+    def _hear(self, job_id: bytes, state: bytes) -> None:
+        """What an erasure says is left of the bodies that it names."""
+        try:
+            said = Erased.model_validate_json(json.dumps(json.loads(state)["event"]))
+        except (ValueError, KeyError, TypeError):
+            return  # its own leaf tells
+        self._told.update({(job_id, one.version): one.sha256 for one in said.bodies})
+
+    def _erasures(self) -> None:
+        """Hold what is left of erased bodies against what was said of them."""
+        for key, (position, left) in self._left.items():
+            if self._told.get(key) != left:
+                self.findings.fault(
+                    f"The body of the event at position {position} is not what an erasure left of it."
+                )
 
     def _differs(self, row: tuple[Any, ...], stored: bytes, made: bytes) -> None:
         position = row[0]

@@ -12,7 +12,7 @@ from ledger import events
 from ledger.commands import Command
 from ledger.errors import Conflict, IdentityTaken, IllegalTransition, Invalid, UnknownJob
 from ledger.events import Event
-from ledger.job import FAILURES, REMARKS, TRANSITIONS, Job, State
+from ledger.job import FAILURES, REMARKS, STAYS, TRANSITIONS, Job, State
 
 CLAIM_AHEAD_MAX = timedelta(
     days=1
@@ -32,10 +32,8 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
             f"The job is at version {job.version}, not at {command.if_version}.",
             version=job.version,
         )
-    if event.TOPIC in REMARKS:
-        if job.state not in REMARKS[event.TOPIC]:
-            raise _illegal(job, event)
-        return (event,)
+    if event.TOPIC in STAYS:
+        return _remark(job, command)
     if job.absorbed:
         if _same_end(job, event):
             return ()
@@ -57,6 +55,16 @@ def _create(job: Job | None, event: events.Created) -> tuple[Event, ...]:
         raise IdentityTaken(f"Job {job.id} exists already.", field="id", holder=None)
     if event.number is None:
         raise Invalid("A new job needs a number.", field="number")
+    return (event,)
+
+
+def _remark(job: Job, command: Command) -> tuple[Event, ...]:
+    event = command.event
+    if isinstance(event, events.Erased):
+        if not command.envelope.imported:
+            raise Invalid("Values are erased by `jobledger erase`, which rewrites the bodies too.")
+    elif job.state not in REMARKS[event.TOPIC]:
+        raise _illegal(job, event)
     return (event,)
 
 

@@ -190,6 +190,26 @@ class Canceled(Event):
     TOPIC = "job.canceled"
 
 
+class ErasedBody(_Part):
+    """A body from which values were erased: the SHA-256 of what is left of it, so that the rest still cannot be altered."""
+
+    version: Annotated[int, Field(ge=1, le=settings.COUNT_MAX)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Erased(Event):
+    """A person's values were taken out of the job's events, for good. `fields` says which; `everything`: all that could be a person's.
+
+    Only `ledger.erase` writes one, in the transaction that rewrites those bodies."""
+
+    TOPIC = "job.erased"
+
+    reason: Text
+    fields: Annotated[tuple[Word, ...], Field(strict=False)] = ()
+    everything: bool = False
+    bodies: Annotated[tuple[ErasedBody, ...], Field(strict=False)] = ()
+
+
 EVENTS: Mapping[str, type[Event]] = MappingProxyType(
     {
         event.TOPIC: event
@@ -203,6 +223,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
             Succeeded,
             Failed,
             Canceled,
+            Erased,
         )
     }
 )

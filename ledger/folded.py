@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from ledger import settings, store
+from ledger.events import Erased
 from ledger.job import Job, fold
 
 
@@ -42,7 +43,17 @@ class FoldedJobs(OrderedDict[UUID, Job]):
         after = {job_id: self[job_id].version if job_id in self else 0 for job_id in job_ids}
         if not after:
             return
-        for job_id, history in (await store.streams(connection, after)).items():
+        histories = await store.streams(connection, after)
+        erased = [
+            job_id
+            for job_id, history in histories.items()
+            if after[job_id] and any(isinstance(one.event, Erased) for one in history)
+        ]
+        for job_id in erased:
+            # What is kept remembers values that the log has forgotten.
+            del self[job_id]
+        histories |= await store.streams(connection, dict.fromkeys(erased, 0))
+        for job_id, history in histories.items():
             job = fold(history, self.get(job_id))
             assert job is not None
             self.keep(job)

@@ -104,6 +104,7 @@ REMARKS: Mapping[str, frozenset[State]] = MappingProxyType(
         "job.noted": frozenset(State),
     }
 )
+STAYS: Final = frozenset(REMARKS) | {"job.erased"}  # which changes bodies, not the fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def evolve(job: Job | None, recorded: Recorded) -> Job:
         return _created(event, recorded)
     assert job is not None, f"{recorded.topic} at {recorded.position} comes before job.created"
     topic = event.TOPIC
-    if topic not in REMARKS:
+    if topic not in STAYS:
         changes = _entered(job, recorded, TRANSITIONS[job.state].get(topic) or _LANDS[topic])
     elif isinstance(event, events.Progressed):
         changes = {"progress": event.progress}

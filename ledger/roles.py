@@ -25,6 +25,7 @@ class Role(StrEnum):
     PROVER = "jobledger_prover"  # reads the log, owns nothing, adds to the tree over it
     AUDITOR = "jobledger_auditor"  # the operator's questions: reads everything but keys
     KEEPER = "jobledger_keeper"  # issues and ends keys, and nothing else
+    ERASER = "jobledger_eraser"  # calls ledger.erase, places holds, sets how long values are kept
 
 
 def ensure(connection: psycopg.Connection[Any]) -> None:

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   FOR role IN SELECT * FROM (VALUES ('jobledger_app', true), ('jobledger_projector', true), ('jobledger_reader', true),
                                     ('jobledger_auditor', true), ('jobledger_prover', true),
-                                    ('jobledger_keeper', true), ('jobledger_log', false)) r (name, login)
+                                    ('jobledger_keeper', true), ('jobledger_eraser', true), ('jobledger_log', false)) r (name, login)
   LOOP
     BEGIN
       IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role.name) THEN

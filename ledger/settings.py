@@ -57,9 +57,11 @@ COMMIT_EVENTS_MAX = 5_000  # events in one commit, so that nobody waits long for
 COMMIT_BYTES_MAX = 4 * 1024 * 1024  # bytes of one batch parameter
 COMMIT_WAITING_MAX = 4_096  # writes waiting for a commit in one process; more are refused as busy
 COMMIT_ATTEMPTS_MAX = 32  # times one write is decided anew; among eight processes on one job it wins one time in eight
-JOBS_CACHED_MAX = (
-    20_000  # folded jobs kept by one process (about 2 KiB each), so that most appends load nothing
-)
+ERASE_JOBS_MAX = 50  # jobs whose bodies are rewritten in one transaction, which holds the append lock
+ERASE_BODIES_MAX = 1_000  # bodies that one job.erased names: their hashes fit its own body
+ERASE_TRIES_MAX = 10  # how often an erasure looks again at jobs that others change meanwhile
+RETENTION_DAYS_MAX = 36_525  # a hundred years: more is meant as for ever
+JOBS_CACHED_MAX = 20_000  # folded jobs kept by one process (about 2 KiB each), so that most appends load nothing
 NUMBERS_AHEAD = 256  # job numbers drawn from the sequence at once; unused ones stay gaps
 RECONNECT_S = 10.0  # how long an append looks for its database before the outcome is called unknown
 RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
@@ -123,12 +125,8 @@ DISK_FREE_BYTES_MIN = (
 SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run against
 
 # --- projections -------------------------------------------------------------------------------------------------------------------
-PROJECT_EVENTS_MAX = (
-    5_000  # events folded in one transaction while following: bounds how long a reader may lag
-)
-REBUILD_EVENTS_MAX = (
-    50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
-)
+PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
+REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
 FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
 REBUILD_TIMEOUT_S = 86_400.0  # comparing large read models takes as long as it takes
 SWAP_LOCK_S = 0.1  # a swap waits so long for a reader, since later readers wait behind it

@@ -107,14 +107,13 @@ class Build:
     def _fold(self, connection: Connection[Any], start: int, to: int) -> None:
         """Fold exactly these events, in one transaction and two round trips."""
         with connection.pipeline(), connection.transaction():
-            stood = connection.execute(SQL["stands"], (self.table,))
+            span = {"from": start, "to": to}
+            stood = connection.execute(SQL["stands"], span | {"table": self.table}, prepare=True)
             folded = connection.execute(
-                self.projection.statement("fold", self.table),
-                {"from": start, "to": to},
-                prepare=True,
+                self.projection.statement("fold", self.table), span, prepare=True
             )
             self.positions.move(connection, self.table, to)
-            if (row := stood.fetchone()) is None or row[0] != start:
+            if (standing := stood.fetchone()) is None or standing[0] != start:
                 raise Moved(f"{self.table} does not stand at {start}.")
             row = folded.fetchone()
             assert row is not None
@@ -122,6 +121,8 @@ class Build:
                 raise psycopg.DataError(
                     f"the fold took {row[0]} of {to - start} events: one has a topic or a shape that it does not know"
                 )
+            if standing[1] and "erase" in self.projection.queries:
+                connection.execute(self.projection.statement("erase", self.table), span)
 
     def replace(self, connection: Connection[Any], old: Build | None, *, level: bool) -> bool:
         """Show readers this table and forget the `old` one. `level`: fold up to just where that one stands, before.

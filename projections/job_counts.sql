@@ -15,7 +15,7 @@ WITH stored AS MATERIALIZED (
   SELECT s.originator_id AS job_id, s.originator_version AS version, s.topic,
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled') AS moves,
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
-                     'job.succeeded', 'job.failed', 'job.canceled')
+                     'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT ledger.body(s.state) ? 'class_version' AS known
   FROM ledger.stored_events s
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s

@@ -48,7 +48,7 @@ WITH stored AS MATERIALIZED (
                              WHEN b.body -> 'event' ->> 'kind' = 'item_errors' THEN 'Incomplete' ELSE 'Failed' END
          END AS entered,
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
-                     'job.succeeded', 'job.failed', 'job.canceled')
+                     'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version'
            AND coalesce(b.body -> 'event' ->> 'kind' IN ('rejected', 'exception', 'item_errors'), true) AS known
   FROM ledger.stored_events s
@@ -114,3 +114,12 @@ SELECT coalesce(s.project, j.project) AS of_project, coalesce(s.job_id, j.job_id
 FROM {scratch} s
 FULL JOIN (SELECT * FROM {live} WHERE position <= %(to)s) j ON j.job_id = s.job_id AND j.position = s.position
 WHERE s::text IS DISTINCT FROM j::text
+
+-- name: erase
+-- Read the names again that erasures behind one position up to another took out of the bodies.
+UPDATE {table} t
+SET actor = ledger.body(s.state) ->> 'actor'
+FROM ledger.stored_events s
+WHERE s.originator_id = t.job_id AND s.originator_version = t.version AND t.job_id IN (
+  SELECT originator_id FROM ledger.stored_events
+  WHERE topic = 'job.erased' AND notification_id > %(from)s AND notification_id <= %(to)s)

@@ -40,7 +40,7 @@ WITH stored AS MATERIALIZED (
          s.topic = 'job.failed' AND coalesce((b.body -> 'event' ->> 'final')::boolean, true) AS final,
          -- What was written in a shape that this fold does not know is not counted, and the count tells.
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
-                     'job.succeeded', 'job.failed', 'job.canceled')
+                     'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
   CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
@@ -81,3 +81,13 @@ WHERE (s.project, s.position, s.state, s.kind, s.final, s.at, s.recorded_at, s.a
       IS DISTINCT FROM
       (j.project, j.position, j.state, j.kind, j.final, j.at, j.recorded_at, j.actor, j.note, j.source_id,
        CASE WHEN NOT j.reopened THEN j.left_position END, CASE WHEN NOT j.reopened THEN j.left_at END)
+
+-- name: erase
+-- Read the values again that erasures behind one position up to another took out of the bodies.
+UPDATE {table} t
+SET actor = b.body ->> 'actor', note = b.body ->> 'note', source_id = b.body ->> 'source_id'
+FROM ledger.stored_events s
+CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+WHERE s.originator_id = t.job_id AND s.originator_version = t.version AND t.job_id IN (
+  SELECT originator_id FROM ledger.stored_events
+  WHERE topic = 'job.erased' AND notification_id > %(from)s AND notification_id <= %(to)s)

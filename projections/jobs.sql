@@ -67,7 +67,7 @@ WITH stored AS (
          CASE WHEN b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json -> 'event' -> 'detail' END AS detail,
          -- What was written in a shape that this fold does not know is not counted, and the count tells.
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
-                     'job.succeeded', 'job.failed', 'job.canceled')
+                     'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
   CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
@@ -187,3 +187,40 @@ WHERE CASE WHEN s.id IS NULL THEN j.position <= %(to)s
                 IS DISTINCT FROM
                 (j.project, j.number, j.type, j.command, j.object, j.owner, j.request_id, j.source_id, j.description, j.detail::text, j.created_at)
       END
+
+-- name: erase
+-- Read the values again that erasures behind one position up to another took out of the bodies.
+UPDATE {table} j
+SET object = b.event ->> 'object', owner = b.event ->> 'owner', request_id = b.event ->> 'request_id',
+    source_id = b.event ->> 'source_id', description = b.event ->> 'description', detail = b.detail,
+    messages = coalesce((
+      SELECT jsonb_agg(m.message ORDER BY s.originator_version, m.nth)
+      FROM ledger.stored_events s
+      CROSS JOIN LATERAL jsonb_array_elements(ledger.body(s.state) -> 'event' -> 'messages') WITH ORDINALITY m (message, nth)
+      WHERE s.originator_id = j.id AND s.originator_version <= j.version
+    ), '[]'),
+    history = (
+      SELECT string_agg('{{"position":' || (e.entry ->> 'position') || ',"version":' || (e.entry ->> 'version')
+                        || ',"state":"' || (e.entry ->> 'state') || '","at":' || coalesce('"' || (e.entry ->> 'at') || '"', 'null')
+                        || ',"recorded_at":"' || (e.entry ->> 'recorded_at') || '","actor":' || to_json(b.body ->> 'actor')::text
+                        || ',"note":' || coalesce(to_json(b.body ->> 'note')::text, 'null')
+                        || ',"source_id":' || coalesce(to_json(b.body ->> 'source_id')::text, 'null')
+                        || ',"kind":' || coalesce('"' || (e.entry ->> 'kind') || '"', 'null') || ',"final":' || (e.entry ->> 'final') || '}}',
+                        ',' ORDER BY e.nth)
+      FROM json_array_elements(('[' || j.history || ']')::json) WITH ORDINALITY e (entry, nth)
+      JOIN ledger.stored_events s ON s.originator_id = j.id AND s.originator_version = (e.entry ->> 'version')::bigint
+      CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+    ),
+    ended_by = CASE WHEN j.ended_by IS NOT NULL THEN (
+      SELECT ledger.body(s.state) ->> 'actor' FROM ledger.stored_events s
+      WHERE s.originator_id = j.id AND s.originator_version <= j.version
+        AND s.topic IN ('job.succeeded', 'job.failed', 'job.canceled')
+      ORDER BY s.originator_version DESC LIMIT 1
+    ) END
+FROM ledger.stored_events c
+CROSS JOIN LATERAL (
+  SELECT ledger.body(c.state) -> 'event' AS event, convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail' AS detail OFFSET 0
+) b
+WHERE c.originator_id = j.id AND c.originator_version = 1 AND j.id IN (
+  SELECT originator_id FROM ledger.stored_events
+  WHERE topic = 'job.erased' AND notification_id > %(from)s AND notification_id <= %(to)s)

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fix_server",
     "tests.fix_conformance",  # after what it stands on
     "tests.fix_transfer",
+    "tests.fix_erasure",  # stands on the one before
 ]
 
 

@@ -131,6 +131,13 @@ EVENTS_BY_TOPIC: Mapping[str, st.SearchStrategy[Event]] = MappingProxyType(
             messages=messages,
         ),
         "job.canceled": st.builds(events.Canceled, messages=messages),
+        "job.erased": st.builds(
+            events.Erased,
+            messages=messages,
+            reason=texts(),
+            fields=st.lists(words, max_size=3).map(tuple),
+            everything=st.booleans(),
+        ),
     }
 )
 any_event = st.one_of(*EVENTS_BY_TOPIC.values())

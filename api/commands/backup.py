@@ -27,7 +27,7 @@ def backup(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Copy the running ledger into a new folder, with what `restore` needs to verify it.
+    """Copy the running ledger into a new folder.
 
     \b
     jobledger backup /backups/monday --data ./ledger

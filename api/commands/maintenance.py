@@ -50,14 +50,14 @@ def on(
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
-    r"""Refuse writes, or everything.
+    """Refuse writes, or everything.
 
     \b
     jobledger maintenance on --data ./ledger --reads
     jobledger maintenance on --data ./ledger --all --retry-after 600
 
     It stays on until it is switched off, over restarts too. With --json: {"refused", "retry_after_s", "since"}.
-    """
+    """  # noqa: D301 - Typer must see the backspace itself
     _switch("all" if everything else "writes", retry_after, data, database_url, json=json)
 
 

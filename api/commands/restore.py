@@ -24,7 +24,7 @@ def restore(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Make a ledger out of a backup in a data folder without one, and verify it before anybody can serve it.
+    """Make a ledger out of a backup, verified before anybody can serve it.
 
     \b
     jobledger restore /backups/monday --data ./ledger

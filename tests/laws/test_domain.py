@@ -18,7 +18,7 @@ from ledger.commands import Command, Write
 from ledger.decide import decide
 from ledger.errors import LedgerError
 from ledger.events import EVENTS, Envelope, Event, Recorded
-from ledger.job import REMARKS, TRANSITIONS, Job, State, evolve, fold
+from ledger.job import STAYS, TRANSITIONS, Job, State, evolve, fold
 from ledger.plan import plan
 from tests.histories import EVENTS_BY_TOPIC, START, any_event, envelopes, histories
 
@@ -74,7 +74,7 @@ def test_what_decide_allows_evolves_as_the_table_says(
         position = job.version + 1
         recorded = Recorded(position, UUID(int=9), job.id, position, NOW, envelope, one)
         after = evolve(job, recorded)
-        stays = one.TOPIC in REMARKS
+        stays = one.TOPIC in STAYS
         assert after.state == (job.state if stays else TRANSITIONS[job.state][one.TOPIC])
         assert len(after.history) == len(job.history) + (not stays)
         assert after.version == job.version + 1

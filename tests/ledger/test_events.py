@@ -16,6 +16,7 @@ from ledger.events import EVENTS, Created, Event, FailureKind, Message
 REQUIRED: dict[str, dict[str, Any]] = {
     "job.created": {"type": "t", "owner": "o"},
     "job.progressed": {"progress": 0.5},
+    "job.erased": {"reason": "asked to"},
 }
 
 

@@ -39,7 +39,7 @@ SHARED |= dict.fromkeys(
     "one tree over all events, in which projects are blinded",
 )  # fmt: skip
 # Walled off from every reader: only a function answers.
-UNSEEN = {"access.keys", "access.acts", "access.nonces"}
+UNSEEN = {"access.keys", "access.acts", "access.nonces", "ledger.holds", "ledger.retention"}
 
 # Name, kind, whether row-level security is on and forced, whether there is a column project, whether a view has its caller's rights, and
 # the policies that hold for readers.
