@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.operation import Scope
+from projections import PROJECTIONS
 from tests.fix_server import LiveServer
 from tests.native import JOBS, create, problem, say
 
@@ -129,7 +130,7 @@ def test_the_ledger_tells_of_itself(live_server: LiveServer) -> None:
     create(live_server.client)
     ready = client.get("/readyz")
     assert ready.status_code == 200, ready.text
-    assert set(ready.json()["projections"]) == {"jobs", "job_states", "job_counts"}
+    assert set(ready.json()["projections"]) == {one.name for one in PROJECTIONS}
     assert "jobledger_requests_total" in client.get("/metrics").text
     assert client.get("/version").json()["eventsourcing"]
     document = client.get("/openapi.json").json()
