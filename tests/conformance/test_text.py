@@ -98,11 +98,13 @@ def texts(answer: httpx.Response) -> tuple[set[str], Callable[[str], str]]:
 
 # Operations that show no text of a job: tables of the product's own, and how far a batch is.
 SILENT = frozenset({"getLookupList", "postLookupList", "getBatchEventsImportStatus"})
+# There are none before a notary has signed, and this server has no notary: tests/api has tests of their own.
+SIGNED = frozenset({"getReceipt", "getJobProof"})
 BATCHES = frozenset({"getBatchEventsImports", "getBatchEventsImportErrors"})
 READS = [
     (dialect, operation, words)
     for dialect, operation in OPERATIONS
-    if operation.scope is Scope.JOBS_READ and operation.id not in SILENT | BATCHES
+    if operation.scope is Scope.JOBS_READ and operation.id not in SILENT | BATCHES | SIGNED
     for words in ([()] if dialect.name != "gogrid" else [(("format", form),) for form in ("json", "xml", "csv")])
 ]  # fmt: skip
 
