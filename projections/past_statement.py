@@ -123,8 +123,9 @@ def _page(shape: Shape) -> bytes:
     way = "stab" if shape.few else "touch" if first == "updated_at" else "walk"
     jobs = _jobs(way, shape.happened)
     conditions = [SQL("j.project = %(project)s"), *map(_condition, shape.clauses)]
-    if way == "walk" and not shape.happened:
-        conditions += map(_bounded, ("created_at", "number"))
+    if way == "walk" and not shape.happened and first in ("created_at", "number"):
+        # No more than what the index is walked by: a second bound would look so narrow that all within were sorted.
+        conditions.append(_bounded(first))
     total = _total(shape, jobs, SQL(" AND ").join(conditions))
     if shape.behind:
         conditions.append(statement.behind_in(shape.order, _column))

@@ -48,8 +48,11 @@ JOIN projections.job_states s ON s.project = %(project)s AND s.state = asked.sta
   AND s.position <= %(position)s AND (s.left_position IS NULL OR s.left_position > %(position)s)
 
 -- name: stab
--- Jobs by the stays that were in effect, each with the last of its revisions that counts.
-{stays} JOIN projections.jobs j ON j.id = s.job_id CROSS JOIN LATERAL (
+-- Jobs by the stays that were in effect, each with the last of its revisions that counts. OFFSET 0 keeps the planner to this way: it takes the
+-- few stays for many, and would rather try every job in order.
+(SELECT s.job_id FROM {stays} OFFSET 0) s
+CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
+CROSS JOIN LATERAL (
   SELECT r.outcome, r.updated_at FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
