@@ -65,6 +65,10 @@ def test_it_is_the_same_after_more_was_recorded(asked: Asking, folder: Path) -> 
     test_the_past_is_told_as_it_was_told_then(asked, folder)
 
 
-def test_a_golden_log_has_every_event_in_it(folder: Path) -> None:
+# How many topics there were when a version was released: what came later is in a later golden log.
+TOPICS = {"log_1": 9}
+
+
+def test_a_golden_log_has_every_event_of_its_time_in_it(folder: Path) -> None:
     text = (folder / "log.jsonl").read_text()
-    assert all(f'"{topic}"' in text for topic in EVENTS)
+    assert sum(f'"{topic}"' in text for topic in EVENTS) == TOPICS[folder.name]
