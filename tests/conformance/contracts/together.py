@@ -170,6 +170,9 @@ STATES: Contract = {
             "tests/ledger/test_decide.py::test_every_state_by_every_event",
             "tests/ledger/test_decide.py::test_only_the_same_failure_again_is_the_same_end",
         ),
+        "What is refused for where a job stands is kept, with its reason": (
+            "tests/acceptance/test_audit_live.py::test_refused_commands_are_kept",
+        ),
         "What came late keeps when it occurred": (
             "tests/acceptance/test_openlineage_live.py::test_each_order_of_arrival_ends_well",
         ),
