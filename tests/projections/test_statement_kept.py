@@ -32,7 +32,10 @@ def behind(asked: Query) -> Query:
     return replace(asked, window=After((word,), 7))
 
 
-@pytest.mark.parametrize("asked", [*PLAIN, *ONE, *map(behind, [*PLAIN, *ONE])], ids=str)
+ASKED = [*PLAIN, *ONE, *map(behind, [*PLAIN, *ONE])]
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=range(len(ASKED)))
 def test_it_walks_one_index(planner: Connection[Any], asked: Query) -> None:
     assert statement.walks(asked)
     text, values = statement.page(asked)
