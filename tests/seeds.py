@@ -162,7 +162,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "sight-of-the-path", "P6", "The database shows the project that a path names, and not that of the credential.",
-        (Change("api/teller.py", "sight = (asked.who.project,)", "sight = None"),),
+        (Change("api/teller.py", "sight = (asked.who.project,)", "sight = (question.project,)"),),
         "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing",
     ),
     Seed(

@@ -1,8 +1,8 @@
 """The law of time travel: what is answered as of a position, or of a time of occurrence, is the fold of the log cut there, whatever is asked.
 
 Invariants: what to expect is folded from the log by ledger.job, cut by ledger.past; LEDGER_PAST_EXAMPLES asks for more examples than the few of
-the short form. Seen red: `position < P` for `<=` in either way through the revisions; a revision kept by the job's own time instead of by the
-latest of its predecessors'."""
+the short form. Seen red: `position < P` for `<=` in each way through the revisions and in the stays, `>=` for `>` at their ends; a
+revision kept by the job's own time instead of by the latest of its predecessors'."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from api import cursor
 from ledger.job import Job
 from ledger.past import AsOf
 from projections import query
+from projections.filters import FILTERS, Condition
 from projections.question import Named, Offset, Query, Tally
 from tests.fix_jobs import A, B
 from tests.fix_questions import EVERYTHING, Asker, laws, queries
@@ -105,6 +106,20 @@ def test_counts(asker: Asker, data: st.DataObject) -> None:
     found = [(one.type, one.command or "", one.state, one.jobs) for one in counts.counts]
     assert found == [(*kind, jobs) for kind, jobs in sorted(expected.items())]
     assert counts.position == then.position
+
+
+def test_who_has_just_come_and_who_has_just_gone(asker: Asker) -> None:
+    """At every third position, the states that its job was in before and behind it: the bounds of stays, which drawn questions seldom hit."""
+    for one in asker.ledger.log[::3]:
+        moment = AsOf(one.position)
+        around = (*asker.at(replace(moment, position=one.position - 1)), *asker.at(moment))
+        states = tuple({job.state for job in around if job.id == one.job_id})
+        for some in {states, states[:1], states[1:] or states}:
+            condition = Condition(FILTERS["state"], some)
+            asked = Query(one.project, (condition,), limit=EVERYTHING, total=True, as_of=moment)
+            expected = asker.expected(asked)
+            page = asker.find(asked)
+            assert (page.jobs, page.total) == (expected, len(expected)), asked
 
 
 def test_as_of_the_end_is_now(asker: Asker) -> None:

@@ -2,7 +2,7 @@
 reader sees the projects of its statement and nothing else.
 
 Invariants: what is asked here names no project in its WHERE, so that only the wall can keep rows apart. Seen red with: NO FORCE on a table, a
-view with its owner's rights, a policy that is true for readers, the setting made for the session, INSERT granted to the committer."""
+view with its owner's rights, a policy that is true for readers, the setting made for the session. Grants are held by test_roles."""
 
 from __future__ import annotations
 

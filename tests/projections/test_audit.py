@@ -1,6 +1,6 @@
 """An auditor's questions against the same asked of the log in Python, at the end of the log and as of positions in it.
 
-Seen red: `position < P` for `<=`, and a length that is taken for one power of two less (a stay is then missed)."""
+Seen red: `position < P` for `<=`, in the events and in the stays."""
 
 from __future__ import annotations
 
