@@ -1,8 +1,12 @@
 -- Erasure: one function that takes a person's values out of stored bodies, and the holds that forbid it.
 
 -- What an erased body has lost is told by a job.erased event with its hash; the salt, without which the old body cannot be guessed, is gone.
+-- Nobody reads it but who counts with its absence; and the indexes hold no row yet, since nothing has this topic before.
+-- squawk-ignore ban-drop-not-null
 ALTER TABLE ledger.stored_events ALTER COLUMN salt DROP NOT NULL;
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX stored_events_erased ON ledger.stored_events (notification_id) WHERE topic = 'job.erased';
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX stored_events_erased_job ON ledger.stored_events (originator_id) WHERE topic = 'job.erased';
 
 CREATE TABLE ledger.holds (
