@@ -234,8 +234,8 @@ def unlike(line: str) -> dict[str, object]:
 
 def test_the_map_of_the_readme_reads_such_a_table(command: Command, tmp_path: Path) -> None:
     made = pods(tmp_path / "pods.csv", 50)
-    text = README.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
-    answer = command.answer(*words(made, text_file(tmp_path, text, "pods.toml")))
+    text = README.read_text(encoding="utf-8").partition("```toml\nformat = ")[2].partition("```")[0]
+    answer = command.answer(*words(made, text_file(tmp_path, f"format = {text}", "pods.toml")))
     assert (answer["jobs"], answer["events"], answer["rejected"]) == (50, made.events, 0)
 
 

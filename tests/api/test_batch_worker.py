@@ -18,6 +18,7 @@ import pytest
 from api.batch import readers, worker
 from api.batch.wish import Wish
 from ledger import batches, settings, store
+from ledger.connection import Role, conninfo
 from ledger.errors import Busy
 from tests.acceptance.test_crash import whole_log
 from tests.fix_fullstory import BATCH, Json, item, job, life, listed, over, polled, refused, taken
@@ -122,7 +123,7 @@ def test_an_item_that_nobody_can_read_is_its_own_error(
             raise RuntimeError("poison")
         return read(text, shared, owner)
 
-    live = _worker_of(monkeypatch)
+    live = _worker_of(live_server, monkeypatch)
     items = [*life("a"), item("noted", "a", note="poison"), item("started", "a")]
     taken(live_server.client, life("b"))
     live._readers = {form: poisoned}
@@ -132,15 +133,16 @@ def test_an_item_that_nobody_can_read_is_its_own_error(
     assert (error["event"], error["code"]) == (items[1], "refused")
 
 
-def _worker_of(monkeypatch: pytest.MonkeyPatch) -> worker.Worker:
-    """The running worker, once it looks for batches."""
+def _worker_of(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> worker.Worker:
+    """The running worker of this server, once it looks for batches: those of other tests run beside it."""
     found: list[worker.Worker] = []
     seen = threading.Event()
     made = worker.Worker._round
 
     async def round_(self: worker.Worker, connection: store.Connection) -> bool:
-        found.append(self)
-        seen.set()
+        if self._conninfo == conninfo(server.dsn, Role.APP):
+            found.append(self)
+            seen.set()
         return await made(self, connection)
 
     monkeypatch.setattr(worker.Worker, "_round", round_)
@@ -172,7 +174,7 @@ def test_a_batch_that_goes_wrong_as_a_whole_holds_up_no_other(
 ) -> None:
     ill = taken(live_server.client, numbered(2))
     over(live_server.client, ill)
-    live = _worker_of(monkeypatch)
+    live = _worker_of(live_server, monkeypatch)
     readers_there, live._readers = live._readers, {}
     ill = taken(live_server.client, life("b"))
     while not live._resting:
@@ -214,7 +216,7 @@ def test_nothing_is_applied_in_maintenance(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over(live_server.client, taken(live_server.client, life("a")))
-    live = _worker_of(monkeypatch)
+    live = _worker_of(live_server, monkeypatch)
     asked = threading.Event()
 
     async def refuse() -> None:

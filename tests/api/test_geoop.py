@@ -15,8 +15,10 @@ from api.dialects.geoop.models import FailureOut, FatalOut, PageOut, SavedOut
 from api.operation import Asked, Resolved, Said
 from ledger import errors, events
 from ledger.committer import Committed
+from ledger.disclosure import BadProof
 from ledger.errors import BatchRefused, Failure, Invalid, LedgerError, UnknownJob
 from ledger.events import Failed, FailureKind, Queued, Started
+from ledger.proof import NoSuchEvent
 from projections.question import Page, Query
 from tests.fix_geoop import GOLDEN, NOW, asked, found, live, operation
 
@@ -88,6 +90,7 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (faults.NoSuchPath("No."), 404, "client", 4040),
     (errors.UnknownJob("No."), 404, "client", 4041),
     (faults.NoSuchProject("No."), 404, "client", 4042),
+    (NoSuchEvent("No."), 404, "client", 4043),
     (faults.WrongMethod("No.", allow=("GET", "POST")), 405, "client", 4050),
     (errors.Invalid("No.", field="page"), 422, "validation", 4220),
     (errors.Invalid("No."), 422, "content", 4229),
@@ -99,6 +102,7 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (faults.Broken("No."), 500, "system", 5000),
     (errors.Undecodable("No."), 500, "system", 5000),
     (errors.Misconfigured("No."), 500, "system", 5000),
+    (BadProof("No."), 500, "system", 5000),
     (errors.Busy("No.", retry_after_s=5), 503, "system", 5030),
     (faults.Behind("No."), 503, "system", 5030),
     (errors.Unreachable("No."), 503, "system", 5030),

@@ -167,7 +167,8 @@ def test_requests_under_way_are_answered_before_it_ends(command: Command) -> Non
 def _refused(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=30).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
+        # Reset: it was taken just as the server stopped listening.
         return True
     return False
 

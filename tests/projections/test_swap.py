@@ -36,7 +36,7 @@ def test_a_swap_levels_the_new_table_and_forgets_the_old(
 ) -> None:
     old, new = pair
     assert new.replace(connection, old, level=True)
-    assert live(connection, new.projection) == (1, new.table)
+    assert live(connection, new.projection) == (new.projection.version, new.table)
     stands(connection, new, LOG)
     assert old.position(connection) is None
     assert rows(connection, new.projection, new.projection.name) == rows(
@@ -57,7 +57,7 @@ def test_a_swap_does_not_keep_readers_waiting(
             reader.execute(f"SELECT FROM projections.{old.projection.name}".encode())
             assert not new.replace(connection, old, level=True)
             # Nothing has changed.
-            assert live(connection, new.projection) == (1, old.table)
+            assert live(connection, new.projection) == (old.projection.version, old.table)
             stands(connection, new, LOG[:4])
         assert new.replace(connection, old, level=True)
     stands(connection, new, LOG)

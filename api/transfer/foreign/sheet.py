@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pydantic_core
 
+from api.formula import exact
 from api.transfer.foreign import java_map
 from api.transfer.lines import Bad, Lines, Row, csv_rows
 from ledger.events import Json
@@ -51,7 +52,8 @@ def _object(columns: Sequence[str], cells: list[str]) -> dict[str, Any] | Bad:
     found: dict[str, Any] = {}
     for column, cell in zip(columns, cells, strict=True):
         if cell:
-            _put(found, column.split("."), cell)
+            # Our own CSV makes formulas harmless; the old system's had none of these apostrophes.
+            _put(found, column.split("."), exact(cell))
     found["history"] = _history(found.get("history"))
     if isinstance(found.get("detail"), str):
         found["detail"] = _detail(found["detail"])
