@@ -18,7 +18,7 @@ from ledger.committer import Committed
 from ledger.disclosure import BadProof
 from ledger.errors import BatchRefused, Failure, Invalid, LedgerError, UnknownJob
 from ledger.events import Failed, FailureKind, Queued, Started
-from ledger.proof import NoSuchEvent
+from ledger.proof import NoSuchEvent, NotSigned
 from projections.question import Page, Query
 from tests.fix_geoop import GOLDEN, NOW, asked, found, live, operation
 
@@ -91,6 +91,7 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (errors.UnknownJob("No."), 404, "client", 4041),
     (faults.NoSuchProject("No."), 404, "client", 4042),
     (NoSuchEvent("No."), 404, "client", 4043),
+    (NotSigned("No."), 404, "client", 4044),
     (faults.WrongMethod("No.", allow=("GET", "POST")), 405, "client", 4050),
     (errors.Invalid("No.", field="page"), 422, "validation", 4220),
     (errors.Invalid("No."), 422, "content", 4229),

@@ -42,6 +42,7 @@ WORDED: Final[Mapping[str, Worded]] = MappingProxyType(
         "unknown_job": (404, "client", 4041),
         "unknown_project": (404, "client", 4042),
         "unknown_event": (404, "client", 4043),
+        "not_signed_yet": (404, "client", 4044),
         "wrong_method": (405, "client", 4050),
         "invalid": (422, "validation", 4220),
         "illegal_transition": (422, "content", 4221),
