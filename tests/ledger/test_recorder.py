@@ -211,5 +211,6 @@ def test_the_librarys_unlocked_function_is_refused(
 
 
 def test_psycopg_still_logs() -> None:
-    assert logging.getLogger("psycopg").level == logging.NOTSET
-    assert logging.getLogger("psycopg.pool").level == logging.NOTSET
+    # The library sets them to ERROR; the ledger's own log may have set them since, in the same process.
+    for name in ("psycopg", "psycopg.pool"):
+        assert logging.getLogger(name).level <= logging.WARNING
