@@ -1,8 +1,19 @@
-"""Fixtures of every test: asynchronous tests run on asyncio, databases and servers come from tests/fix_*.py."""
+"""Fixtures of every test: asynchronous tests run on asyncio, databases and servers come from tests/fix_*.py.
+
+Laws are tried on the same examples every time, so that a change is judged by what it changed; `HYPOTHESIS_PROFILE=explore` tries new ones. No law has a
+deadline: machines have spells."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
+
+_SLOW = [HealthCheck.too_slow]
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=_SLOW)
+settings.register_profile("explore", deadline=None, suppress_health_check=_SLOW, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 pytest_plugins = [
     "tests.fix_auth",

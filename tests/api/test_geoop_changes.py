@@ -153,4 +153,8 @@ def test_whatever_is_asked_is_saved_or_refused(
         assert status in (400, 404, 422)
     else:
         if write is not None:
-            assert plan(write, {job.id: job}, NOW, lambda: UUID(int=9), lambda: 7).outcome
+            unit = plan(write, {job.id: job}, NOW, lambda: UUID(int=9), lambda: 7)
+            known = job.version if method != "POST" else 0
+            assert [entry.version for entry in unit.entries] == list(
+                range(known + 1, known + 1 + len(unit.entries))
+            )
