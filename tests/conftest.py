@@ -1,7 +1,7 @@
 """Fixtures of every test: asynchronous tests run on asyncio, databases and servers come from tests/fix_*.py.
 
-Laws are tried on the same examples every time, so that a change is judged by what it changed; `HYPOTHESIS_PROFILE=explore` tries new ones. No law has a
-deadline: machines have spells."""
+Laws are tried on the same examples every time, so that a change is judged by what it changed; `HYPOTHESIS_PROFILE=explore` tries new ones.
+No law has a deadline: machines have spells."""
 
 from __future__ import annotations
 
