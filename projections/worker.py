@@ -81,6 +81,7 @@ class Worker(threading.Thread):
         reached, target = build.position(connection) or 0, head(connection)
         self._on_progress(self._projection.name, reached)
         plan_once(connection)
+        planned = reached
         reached = self._catch_up(connection, build, reached, target)
         # Only what can be folded now has been mended.
         build.resumed(connection)
@@ -97,6 +98,10 @@ class Worker(threading.Thread):
                 # A rebuild has put another table in its place.
                 build, reached = swapped, swapped.position(connection) or 0
                 reached = self._catch_up(connection, build, reached, target)
+            if reached >= 2 * planned:
+                # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
+                connection.execute("DISCARD PLANS")
+                planned = max(reached, 1)
             took_s = time.monotonic() - began_s
             if took_s < settings.FOLD_REST_S_MAX:
                 # Small folds one after the other would take all of a busy machine, so that each stays small: more comes together meanwhile.
@@ -177,6 +182,6 @@ def fence(name: str) -> int:
 def plan_once(connection: Connection[Any]) -> None:
     """Keep the plans of folds from now on, since planning a fold of a few events takes longer than the fold.
 
-    They walk indexes whatever the tables held when they were made: one made while they were empty would else scan all of them ever after."""
+    They walk indexes whatever the tables held when they were made: one made while they were short would else scan all of them later."""
     connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.execute("SET enable_seqscan = off")
