@@ -52,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measured(ground: Ground) -> list[plans.Cost]:
     """The costs in the largest project and in a small one."""
-    with scene_on(ground) as scene:
-        scene.grown  # noqa: B018 - touched, so that the jobs are there
-        with psycopg.connect(conninfo(scene.dsn, Role.READER), autocommit=True) as connection:
-            projects = (life.PROJECT, dataset.OTHERS[5])
-            return [one for project in projects for one in plans.costs(connection, project)]
+    with (
+        scene_on(ground, "10M") as scene,
+        psycopg.connect(conninfo(scene.dsn, Role.READER), autocommit=True) as connection,
+    ):
+        projects = (life.PROJECT, dataset.OTHERS[5])
+        return [one for project in projects for one in plans.costs(connection, project)]
 
 
 if __name__ == "__main__":

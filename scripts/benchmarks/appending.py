@@ -14,17 +14,20 @@ from ledger.codec import encode
 from ledger.events import Envelope
 from scripts.benchmarks import life
 from scripts.benchmarks.client import request
+from scripts.benchmarks.dataset import Size
 from scripts.benchmarks.scene import Scene
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
 
 def product(
-    connections: int, *, waits: bool, workers: Literal[1, 2] = 1
+    connections: int, *, waits: bool, workers: Literal[1, 2] = 1, size: Size = "none"
 ) -> Callable[[Scene], AbstractContextManager[Slot]]:
     """Appends to the product. `waits`: each answer comes once the read models have reached it, as is the default."""
 
     @contextmanager
-    def enter(scene: Scene) -> Iterator[Slot]:
+    def enter(host: Scene) -> Iterator[Slot]:
+        scene = host.among(size)
+        port = scene.product if workers == 1 else scene.product_of_two
         headers = {"authorization": f"Bearer {scene.key.key}"}
         if not waits:
             headers["prefer"] = "respond-async"
@@ -37,7 +40,7 @@ def product(
         def slot(slot_s: float) -> Measured:
             before = scene.position()
             played = scene.load.play(
-                scene.product if workers == 1 else scene.product_of_two,
+                port,
                 steps,
                 connections=connections,
                 slot_s=slot_s,
@@ -48,8 +51,13 @@ def product(
                 raise Spoilt(
                     f"{played.answered} appends were answered, and the log grew by {grown}."
                 )
+            server_mib = scene.memory_mib(port)
             caught_up_s = scene.caught_up()
-            beside = {**played.measured.beside, "read_models_caught_up_s": caught_up_s}
+            beside = {
+                **played.measured.beside,
+                "read_models_caught_up_s": caught_up_s,
+                "server_mib": server_mib,
+            }
             return replace(played.measured, beside=beside)
 
         yield slot

@@ -43,33 +43,42 @@ class Outcome:
 
     @property
     def ratio(self) -> float:
-        """The median of the paired ratios."""
+        """The median of the paired ratios; of the figures themselves where there is no control."""
         return statistics.median(self.ratios)
 
     @property
     def met(self) -> bool:
-        """Whether the goal is reached."""
+        """Whether the goal is reached. What is only told is not missed."""
         return self.fault is None and self.goal.met(self.ratio)
 
     def figure(self, side: Sequence[Measured]) -> float:
         """The median figure of one side."""
-        return statistics.median(self.goal.figure(measured) for measured in side)
+        return statistics.median(measured.figure(self.goal.measure) for measured in side)
 
 
 def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcome]:
     """Run the contest of this name: the outcome of each of its goals."""
     goals = [goal for goal in GOALS if goal.name == name]
-    titles = dict.fromkeys(title for goal in goals for title in (goal.subject, goal.control))
+    titles = dict.fromkeys(title for goal in goals for title in goal.contestants)
     try:
         figures = _figures(tuple(titles), ground, disk, terms)
     except (Spoilt, ChildFailed, LedgerError, psycopg.Error) as error:
         yield from (Outcome(goal, fault=str(error)) for goal in goals)
         return
     for goal in goals:
-        subject, control = figures[goal.subject], figures[goal.control]
-        pairs = zip(subject, control, strict=True)
-        ratios = tuple(goal.figure(ours) / goal.figure(theirs) for ours, theirs in pairs)
-        yield Outcome(goal, ratios, tuple(subject), tuple(control))
+        subject = figures[goal.subject]
+        control = [] if goal.control is None else figures[goal.control]
+        yield Outcome(goal, _ratios(goal, subject, control), tuple(subject), tuple(control))
+
+
+def _ratios(
+    goal: Goal, subject: Sequence[Measured], control: Sequence[Measured]
+) -> tuple[float, ...]:
+    figures = [one.figure(goal.measure) for one in subject]
+    if goal.control is None:
+        return tuple(figures)
+    pairs = zip(figures, control, strict=True)
+    return tuple(ours / theirs.figure(goal.measure) for ours, theirs in pairs)
 
 
 def _figures(titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms) -> Figures:

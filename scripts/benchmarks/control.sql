@@ -57,17 +57,17 @@ WITH last AS (
 )
 SELECT last.position, setval('ledger.job_numbers', (SELECT count(*) + 1 FROM ledger.identities)) FROM last
 
--- name: ids
--- Some jobs, from all over the table.
-SELECT originator_id FROM ledger.stored_events WHERE originator_version = 1 ORDER BY md5(originator_id::text) LIMIT %s
-
 -- name: ids_of
--- The same of one project.
+-- Some jobs of one project, from all over the table.
 SELECT originator_id FROM ledger.stored_events WHERE originator_version = 1 AND project = %s ORDER BY md5(originator_id::text) LIMIT %s
 
--- name: vacuum
--- What autovacuum does within a minute or so: a benchmark does not wait for it.
-VACUUM (ANALYZE)
+-- name: comment
+-- What is said of a database.
+SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s
+
+-- name: forget_live
+-- Readers no longer see this read model.
+DELETE FROM projections.live WHERE name = %s
 
 -- name: log
 -- How long the log is, by counting and by its own word: the two must agree.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,14 +27,8 @@ Spent = dict[int, tuple[str, int]]
 
 def spent(*roots: int) -> Spent:
     """Nanoseconds that each process below these has used so far, with its kind."""
-    parents: dict[int, int] = {}
-    for process in _PROC.glob("[0-9]*"):
-        try:
-            parents[int(process.name)] = int(_read(process / "stat").rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
     found: Spent = {}
-    for pid in _below(set(roots), parents):
+    for pid in _below(*roots):
         try:
             found[pid] = (_kind(_PROC / str(pid)), _nanoseconds(_PROC / str(pid)))
         except (OSError, IndexError):
@@ -49,7 +44,11 @@ def beside(before: Spent, after: Spent, answers: int) -> dict[str, float]:
     return {f"{kind}_cpu_us": round(took / max(1, answers), 1) for kind, took in us.items() if kind}
 
 
-def _below(roots: set[int], parents: dict[int, int]) -> Iterator[int]:
+def _below(*roots: int) -> Iterator[int]:
+    parents: dict[int, int] = {}
+    for process in _PROC.glob("[0-9]*"):
+        with suppress(OSError, IndexError):
+            parents[int(process.name)] = int(_read(process / "stat").rpartition(")")[2].split()[1])
     known = set(roots)
     while more := {pid for pid, parent in parents.items() if parent in known} - known:
         known |= more
@@ -68,3 +67,16 @@ def _nanoseconds(process: Path) -> int:
 
 def _read(path: Path) -> str:
     return path.read_text(errors="replace")
+
+
+def memory_mib(root: int) -> float:
+    """What a process and those below it hold, pages shared by several divided among them."""
+    return sum(_proportional_kib(_PROC / str(pid)) for pid in _below(root)) / 1024
+
+
+def _proportional_kib(process: Path) -> int:
+    with suppress(OSError):
+        for line in _read(process / "smaps_rollup").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0

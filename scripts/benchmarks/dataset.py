@@ -1,18 +1,21 @@
-"""Data sets: the log of a platform as it grows, made from a seed.
+"""Data sets: the log of a platform as it grows, made from a seed, in the database itself.
 
-Invariants: the same seed and size give the same events, ids and times; one project has most jobs and the others ever fewer; some jobs fail and are
-tried again, some end badly, some are still under way, and a few live long. Events of jobs that are under way at once are interleaved. Units: sizes in
-jobs, times a tenth of a second from one event to the next."""
+Invariants: the same seed and size give the same events, ids, salts and times; one project has most jobs and the others ever fewer; some jobs fail
+and are tried again, some end badly, some are still under way, and a few live long. Events of jobs that are under way at once are interleaved, and
+bodies are those of the product's own encoder. Units: sizes in jobs, times a tenth of a second from one event to the next."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Final
-from uuid import UUID
+import hashlib
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
-from ledger.codec import Row, encode
+import psycopg
+
+from ledger import migrate, sql
+from ledger.codec import encode
 from ledger.events import (
     Canceled,
     Created,
@@ -26,11 +29,26 @@ from ledger.events import (
     Started,
     Succeeded,
 )
+from projections import PROJECTIONS
 from scripts.benchmarks import life
+
+SQL: Final = sql.load(__file__)
+
+Size = Literal["none", "4k", "100k", "1M", "4M", "10M"]
+# How many jobs make about so many events: 4.4 each.
+SETS: Final[Mapping[Size, int]] = {
+    "none": 0,
+    "4k": 1_000,
+    "100k": 23_000,
+    "1M": 230_000,
+    "4M": 1_000_000,
+    "10M": 2_300_000,
+}
 
 SEED: Final = 1
 BEGAN: Final = datetime(2025, 1, 1, tzinfo=UTC)
 FLIGHT: Final = 64  # jobs under way at once
+TURN_JOBS: Final = 800 * FLIGHT  # in one statement
 LONG_EVENTS: Final = 200  # events of a long job beside its states
 OTHERS: Final = tuple(f"tenant-{nth}" for nth in range(1, 16))
 PROJECTS: Final = (life.PROJECT, *OTHERS)
@@ -55,53 +73,63 @@ LIVES: Final[tuple[tuple[int, tuple[Event, ...]], ...]] = (
 )  # fmt: skip
 
 
-def rows(jobs: int, seed: int = SEED) -> Iterator[Row]:
-    """The log of so many jobs, in the order in which it grew."""
-    chance = random.Random(seed)
-    envelopes = [Envelope(name, life.ACTOR, credential_id="0" * 16) for name in PROJECTS]
-    lives = [tuple(_encoded(events, one) for _, events in LIVES) for one in envelopes]
-    weights = [often for often, _ in LIVES]
-    position = 0
-    for first in range(0, jobs, FLIGHT):
-        count = min(FLIGHT, jobs - first)
-        places = chance.choices(range(len(PROJECTS)), SHARES, k=count)
-        kinds = chance.choices(range(len(LIVES)), weights, k=count)
-        flight = []
-        for nth, place, kind in zip(range(first, first + count), places, kinds, strict=True):
-            birth = (Created.TOPIC, encode(_creation(nth, chance), envelopes[place]))
-            job_id = _id(first * 5, chance)
-            flight.append((job_id, PROJECTS[place], (birth, *lives[place][kind])))
-        step = 0
-        while flight:
-            for job_id, project, told in flight:
-                topic, state = told[step]
-                position += 1
-                moment = BEGAN + timedelta(milliseconds=100 * position)
-                event_id = _id(position, chance)
-                yield Row(position, job_id, step + 1, topic, state, event_id, project, None, moment, "0" * 16)  # fmt: skip
-            step += 1
-            flight = [one for one in flight if len(one[2]) > step]
+def grow(connection: psycopg.Connection[Any], jobs: int, seed: int = SEED) -> int:
+    """Write the log of so many jobs into an empty ledger; how many events it has."""
+    events = 0
+    with connection.transaction():
+        # Past the guards, which let nothing in but by ledger.append. Only the owner of the whole server may.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("SET LOCAL work_mem = '256MB'")
+        connection.execute("SET LOCAL synchronous_commit = off")
+        _tell_lives(connection)
+        values = _chances(seed)
+        for first in range(0, jobs, TURN_JOBS):
+            last = min(jobs, first + TURN_JOBS) - 1
+            values |= {"first": first, "last": last, "position": events}
+            events += connection.execute(SQL["grow"], values).rowcount
+        connection.execute(SQL["finish"], {"jobs": jobs})
+        connection.execute("DROP TABLE lives")
+    return events
 
 
-def _encoded(events: tuple[Event, ...], envelope: Envelope) -> tuple[tuple[str, bytes], ...]:
-    return tuple((event.TOPIC, encode(event, envelope)) for event in events)
+def fingerprint() -> str:
+    """Tells the log of a data set from one that another generator made."""
+    return _hashed((LIVES, SHARES, COMMANDS, life.TYPES, *SQL.items()))
 
 
-def _creation(nth: int, chance: random.Random) -> Created:
-    draw = chance.random()
-    return Created(
-        type=life.TYPES[nth % len(life.TYPES)] if nth % 97 else "Rare",
-        command=COMMANDS[nth % len(COMMANDS)],
-        object=None if nth % 10 == 0 else f"web-{int(200_000 * draw)}",
-        # Few own much: the square leans to the first.
-        owner=f"owner-{int(2_000 * draw * draw)}",
-        request_id=f"request-{nth}" if nth % 3 == 0 else None,
-        description="Add a server to the farm",
-        detail={"image": "centos-7", "ram_mb": 2048, "ip": "10.0.0.7"},
-        number=nth + 1,
-    )
+def fingerprints() -> dict[str, str]:
+    """The same of the schema, and of each read model: another fold, and other indexes, are another read model."""
+    told = {"schema": _hashed([one.checksum for one in migrate.migrations()])}
+    for one in PROJECTIONS:
+        told[one.name] = _hashed((one.version, sorted(one.queries.items())))
+    return told
 
 
-def _id(nth: int, chance: random.Random) -> UUID:
-    """An id that sorts by time, as version 7 does, with chance for its rest."""
-    return UUID(int=(nth << 80) | (7 << 76) | (2 << 62) | chance.getrandbits(62))
+def _hashed(told: object) -> str:
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+
+
+def _tell_lives(connection: psycopg.Connection[Any]) -> None:
+    envelope = Envelope(life.PROJECT, life.ACTOR)
+    connection.execute(SQL["lives"])
+    connection.execute(SQL["chance"])
+    for kind, (_, events) in enumerate(LIVES, start=1):
+        connection.execute(SQL["life"], (kind, 0, Created.TOPIC, b""))
+        for step, event in enumerate(events, start=1):
+            connection.execute(SQL["life"], (kind, step, event.TOPIC, encode(event, envelope)))
+
+
+def _chances(seed: int) -> dict[str, Any]:
+    """What is drawn from. Of n shares the first n - 1 bounds tell which is meant."""
+    often = [weight / 1000 for weight, _ in LIVES]
+    return {
+        "seed": seed * 1000,
+        "shares": [0.0, *itertools.accumulate(SHARES[:-1])],
+        "kinds": [0.0, *itertools.accumulate(often[:-1])],
+        "projects": list(PROJECTS),
+        "types": list(life.TYPES),
+        "commands": list(COMMANDS),
+        "flight": FLIGHT,
+        "began": BEGAN,
+        "began_ms": int(BEGAN.timestamp() * 1000),
+    }

@@ -23,7 +23,8 @@ from projections.projection import SCHEMA, Projection
 from projections.runner import Runner
 from projections.tracking import Positions
 from scripts.benchmarks import life
-from scripts.benchmarks.scene import Scene, fill, patience_s
+from scripts.benchmarks.follow import patience_s
+from scripts.benchmarks.scene import Scene, fill
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
 SQL = sql.load(__file__)

@@ -18,7 +18,8 @@ from api.transfer.intake import Order, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
 from scripts.benchmarks import life
-from scripts.benchmarks.scene import SQL, Scene, copied, scene_on
+from scripts.benchmarks.follow import SQL
+from scripts.benchmarks.scene import Scene, copied, scene_on
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
 MAP: Final = """

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 
 from ledger import sight, sql
 from ledger.connection import Role, conninfo
+from ledger.past import AsOf
 from ledger.store import Connection
 from projections import query
 from projections.filters import FILTERS, Condition, Sort
@@ -54,12 +55,32 @@ def gets(scene: Scene) -> Sequence[Ask]:
 
         return ask
 
-    return [get(job_id) for job_id in scene.grown[:200]]
+    return [get(job_id) for job_id in scene.ids[:200]]
 
 
 def lists(_: Scene) -> Sequence[Ask]:
     """Fifty jobs by a filter or in an order that has an index."""
     return [_page(asked(words, sort), at_most=PAGE) for words, sort in LISTS]
+
+
+def past_lists(scene: Scene) -> Sequence[Ask]:
+    """The same fifty as they were when half of the log was there."""
+    then = AsOf(scene.position() // 2)
+    return [_page(asked(words, sort, as_of=then), at_most=PAGE) for words, sort in LISTS]
+
+
+def past_gets(scene: Scene) -> Sequence[Ask]:
+    """The same jobs as they were then, whether they were there or not."""
+    then = AsOf(scene.position() // 2)
+
+    def get(job_id: str) -> Ask:
+        async def ask(connection: Connection) -> int:
+            named = Named(life.PROJECT, ids=(UUID(job_id),), as_of=then)
+            return max(0, len(await query.named(connection, named)) - 1)
+
+        return ask
+
+    return [get(job_id) for job_id in scene.ids[:200]]
 
 
 def first_page(_: Scene) -> Sequence[Ask]:
@@ -143,8 +164,8 @@ def asking(make: Callable[[Scene], Sequence[Ask]]) -> Enter:
     """One caller that asks these in turn."""
 
     @contextmanager
-    def enter(scene: Scene) -> Iterator[Slot]:
-        scene.grown  # noqa: B018 - touched, so that the jobs are there
+    def enter(host: Scene) -> Iterator[Slot]:
+        scene = host.among("4M")
         asks = make(scene)
         with asyncio.Runner() as runner:
             connection = runner.run(_connected(scene.dsn))

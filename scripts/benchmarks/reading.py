@@ -1,17 +1,18 @@
 """Reads over HTTP among many jobs: one by id, a list of fifty with history, an exact total; and the bare route beside them.
 
-Invariants: jobs from all over the table; every answer is 2xx. GoGrid's requests are signed anew for each slot."""
+Invariants: jobs of a data set, from all over the table; every answer is 2xx. GoGrid's requests are signed anew for each slot."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlencode
 
 from scripts.benchmarks import life
 from scripts.benchmarks.client import request
+from scripts.benchmarks.dataset import BEGAN, Size
 from scripts.benchmarks.scene import Scene
 from scripts.benchmarks.slot import Measured, Slot
 
@@ -23,36 +24,24 @@ _LISTS = (
     {"limit": LIST_LENGTH},
     {"limit": LIST_LENGTH, "state": "Succeeded"},
     {"limit": LIST_LENGTH, "type": life.TYPES[1], "sort": "created"},
-    {"limit": LIST_LENGTH, "owner": life.OWNERS[2]},
+    {"limit": LIST_LENGTH, "owner": "owner-7"},
 )
 _TOTALS = tuple({**words, "limit": 1, "count": "exact"} for words in _LISTS[:2])
 
 
-def get(connections: int) -> Enter:
+def get(connections: int, size: Size = "4M") -> Enter:
     """One job by its id, from the product."""
-
-    def steps(scene: Scene) -> list[str]:
-        return [_asked(scene, f"/jobs/{job_id}") for job_id in scene.seeded]
-
-    return _reading(connections, steps)
+    return _reading(connections, size, _gets)
 
 
-def listed(connections: int) -> Enter:
+def listed(connections: int, size: Size = "4M") -> Enter:
     """Fifty jobs with their history, natively."""
-
-    def steps(scene: Scene) -> list[str]:
-        return [_asked(scene, f"/jobs?{urlencode(words)}") for words in _LISTS]
-
-    return _reading(connections, steps)
+    return _reading(connections, size, lambda scene: _asked_each(scene, _LISTS))
 
 
 def counted(connections: int) -> Enter:
     """The exact number of matching jobs, with one of them."""
-
-    def steps(scene: Scene) -> list[str]:
-        return [_asked(scene, f"/jobs?{urlencode(words)}") for words in _TOTALS]
-
-    return _reading(connections, steps)
+    return _reading(connections, "4M", lambda scene: _asked_each(scene, _TOTALS))
 
 
 def gogrid_listed(connections: int) -> Enter:
@@ -67,19 +56,38 @@ def gogrid_listed(connections: int) -> Enter:
             "api_key": issued.stored.key_id,
             "sig": hashlib.md5(signed.encode(), usedforsecurity=False).hexdigest(),
             "num_items": LIST_LENGTH,
+            "startdate": f"{BEGAN:%Y-%m-%d}",
         }
         return [request("GET", f"/api/grid/job/list?{urlencode(words)}")]
 
-    return _reading(connections, steps)
+    return _reading(connections, "4M", steps)
+
+
+def dialect_listed(connections: int, path: str) -> Enter:
+    """Fifty jobs as another dialect tells them. `path` has the project's place in braces."""
+
+    def steps(scene: Scene) -> list[str]:
+        headers = {"authorization": f"Bearer {scene.key.key}"}
+        return [request("GET", path.format(project=life.PROJECT), headers)]
+
+    return _reading(connections, "4M", steps)
 
 
 def bare_get(connections: int) -> Enter:
     """One row by its id, from the bare route."""
 
     def steps(scene: Scene) -> list[str]:
-        return [request("GET", f"/get/{job_id}") for job_id in scene.seeded]
+        return [request("GET", f"/get/{job_id}") for job_id in scene.ids]
 
-    return _reading(connections, steps, bare=True)
+    return _reading(connections, "4M", steps, bare=True)
+
+
+def _gets(scene: Scene) -> list[str]:
+    return [_asked(scene, f"/jobs/{job_id}") for job_id in scene.ids]
+
+
+def _asked_each(scene: Scene, questions: Sequence[Mapping[str, object]]) -> list[str]:
+    return [_asked(scene, f"/jobs?{urlencode(words)}") for words in questions]
 
 
 def _asked(scene: Scene, path: str) -> str:
@@ -88,11 +96,11 @@ def _asked(scene: Scene, path: str) -> str:
 
 
 def _reading(
-    connections: int, steps: Callable[[Scene], Sequence[str]], *, bare: bool = False
+    connections: int, size: Size, steps: Callable[[Scene], Sequence[str]], *, bare: bool = False
 ) -> Enter:
     @contextmanager
-    def enter(scene: Scene) -> Iterator[Slot]:
-        scene.seeded  # noqa: B018 - touched, so that the jobs are there before the server is
+    def enter(host: Scene) -> Iterator[Slot]:
+        scene = host.among(size)
         scene.product  # noqa: B018 - whose read models the bare route reads, too
 
         def slot(slot_s: float) -> Measured:

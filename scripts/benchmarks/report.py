@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from scripts.benchmarks.contest import Outcome, Terms
 from scripts.benchmarks.goals import CONTESTANTS
@@ -42,26 +42,35 @@ def document(outcomes: Sequence[Outcome], machine: dict[str, Any], terms: Terms)
 
 def _row(outcome: Outcome, terms: Terms) -> tuple[str, ...]:
     goal = outcome.goal
-    subject, control = CONTESTANTS[goal.subject], CONTESTANTS[goal.control]
     first = f"{goal.name} ({goal.number})"
+    subject = CONTESTANTS[goal.subject].title
+    control = "-" if goal.control is None else CONTESTANTS[goal.control].title
     if outcome.fault is not None:
-        return (first, subject.title, "-", control.title, "-", "-", "-", goal.bar, "failed")
-    verdict = ("met" if outcome.met else "NOT MET") if terms.judged else "-"
+        return (first, subject, "-", control, "-", "-", "-", goal.bar, "failed")
+    verdict = ("met" if outcome.met else "NOT MET") if terms.judged and goal.is_judged else "-"
     return (
         first,
-        subject.title,
+        subject,
         _figure(outcome.figure(outcome.subject), goal.measure),
-        control.title,
-        _figure(outcome.figure(outcome.control), goal.measure),
-        f"{outcome.ratio:.2f}",
-        f"{min(outcome.ratios):.2f}-{max(outcome.ratios):.2f}",
+        control,
+        "-" if goal.control is None else _figure(outcome.figure(outcome.control), goal.measure),
+        f"{outcome.ratio:.3g}",
+        f"{min(outcome.ratios):.3g}-{max(outcome.ratios):.3g}",
         goal.bar,
         verdict,
     )
 
 
+# What a measure's name ends with, and how its figures are shown.
+_UNITS: Final = (("_ms", "{:.3g} ms"), ("_s", "{:.3g} s"), ("_mib", "{:.0f} MiB"))
+
+
 def _figure(figure: float, measure: str) -> str:
-    return f"{figure:,.0f}/s" if measure == "rate" else f"{figure:.3g} ms"
+    if measure == "rate":
+        return f"{figure:,.0f}/s"
+    shown = next((unit for ending, unit in _UNITS if measure.endswith(ending)), "{:g}")
+    told = shown.format(figure)
+    return told if measure in ("p50_ms", "p99_ms") else f"{told} ({measure})"
 
 
 def _entry(outcome: Outcome, terms: Terms) -> dict[str, Any]:
@@ -70,16 +79,8 @@ def _entry(outcome: Outcome, terms: Terms) -> dict[str, Any]:
         "name": goal.name,
         "goal": goal.number,
         "measure": goal.measure,
-        "subject": {
-            "name": goal.subject,
-            "title": CONTESTANTS[goal.subject].title,
-            "of": CONTESTANTS[goal.subject].of,
-        },
-        "control": {
-            "name": goal.control,
-            "title": CONTESTANTS[goal.control].title,
-            "of": CONTESTANTS[goal.control].of,
-        },
+        "subject": _named(goal.subject),
+        "control": None if goal.control is None else _named(goal.control),
         "at_least": goal.at_least,
         "at_most": goal.at_most,
         "fault": outcome.fault,
@@ -87,19 +88,25 @@ def _entry(outcome: Outcome, terms: Terms) -> dict[str, Any]:
     if outcome.fault is not None:
         return entry
     for side, slots in (("subject", outcome.subject), ("control", outcome.control)):
-        entry[side] |= {
-            "figure": outcome.figure(slots),
-            "slots": [
-                {"rate": slot.rate, "p50_ms": slot.p50_ms, "p99_ms": slot.p99_ms, **slot.beside}
-                for slot in slots
-            ],
-        }
+        if entry[side] is not None:
+            entry[side] |= {
+                "figure": outcome.figure(slots),
+                "slots": [
+                    {"rate": slot.rate, "p50_ms": slot.p50_ms, "p99_ms": slot.p99_ms, **slot.beside}
+                    for slot in slots
+                ],
+            }
     entry |= {
         "ratio": outcome.ratio,
         "spread": [min(outcome.ratios), max(outcome.ratios)],
         "ratios": outcome.ratios,
     }
-    return entry | {"met": outcome.met if terms.judged else None}
+    return entry | {"met": outcome.met if terms.judged and goal.is_judged else None}
+
+
+def _named(title: str) -> dict[str, Any]:
+    contestant = CONTESTANTS[title]
+    return {"name": title, "title": contestant.title, "of": contestant.of}
 
 
 def _sentence(machine: dict[str, Any], terms: Terms) -> str:

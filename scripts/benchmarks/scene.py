@@ -1,13 +1,13 @@
 """The scene of one goal: a database of its own, and the processes that its contestants share, each made when first asked for.
 
-Invariants: everything is on one PostgreSQL server and ends with the scene; the jobs in it were written by the product's own encoder and folded by
-its own projections. Units: seconds; sizes in jobs. Errors: ChildFailed, Spoilt."""
+Invariants: everything is on one PostgreSQL server and ends with the scene; it begins as a copy of a data set, empty or large, and whatever is
+done in it leaves the data set as it was. Units: seconds; sizes in jobs. Errors: ChildFailed, Spoilt."""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,24 +16,19 @@ from secrets import token_bytes
 from typing import Any
 
 import psycopg
-from psycopg import sql as composed
 
 from api import keys, secret
 from api.operation import Scope
-from ledger import embedded, migrate, sql
+from ledger import embedded
 from ledger.codec import Row
-from projections import PROJECTIONS
-from projections.runner import Runner
-from scripts.benchmarks import dataset, life
+from scripts.benchmarks import cost, dataset, follow, life, shelf
 from scripts.benchmarks.child import Child, started
 from scripts.benchmarks.client import Load, loaded
+from scripts.benchmarks.follow import SQL
 from scripts.benchmarks.slot import Spoilt
 
-SQL = sql.load(str(Path(__file__).with_name("control")))
 START_S = 120.0  # for a server to be ready on a long log
-CATCH_UP_S = 30.0  # for the read models to reach the end of a short log
-CATCH_UP_EVENTS = 5_000  # events in each further second of patience
-POLL_S = 0.005
+IDS = 1_000  # jobs that are asked for by id
 DEEP_JOBS = 10_000  # jobs of a data set whose shares are those that were asked for
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -41,10 +36,14 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much there is: jobs in the table that is read, and jobs in what is imported or folded in one go."""
+    """How much there is: jobs in a data set at most, and jobs in what is imported or folded in one go."""
 
-    jobs: int
+    jobs_max: int
     batch: int
+
+    def jobs(self, size: dataset.Size) -> int:
+        """How many jobs a data set has in this run."""
+        return min(self.jobs_max, dataset.SETS[size])
 
 
 @dataclass
@@ -59,11 +58,23 @@ class Ground:
 
 @dataclass
 class Scene:
-    """One goal's own database and processes."""
+    """One goal's own database and processes. `host` is the scene that this one stands beside, whose clients it uses."""
 
     ground: Ground
     database: str
+    jobs: int
     stack: ExitStack = field(repr=False)
+    host: Scene | None = field(default=None, repr=False)
+    servers: dict[int, Child] = field(default_factory=dict, repr=False)
+    beside: dict[dataset.Size, Scene] = field(default_factory=dict, repr=False)
+
+    def among(self, size: dataset.Size) -> Scene:
+        """The scene beside this one with a data set of this size."""
+        if size == "none":
+            return self
+        if size not in self.beside:
+            self.beside[size] = self.stack.enter_context(scene_on(self.ground, size, host=self))
+        return self.beside[size]
 
     @property
     def dsn(self) -> str:
@@ -83,6 +94,8 @@ class Scene:
     @cached_property
     def load(self) -> Load:
         """The HTTP clients."""
+        if self.host is not None:
+            return self.host.load
         return self.stack.enter_context(loaded(self.ground.server.pid))
 
     @cached_property
@@ -95,18 +108,29 @@ class Scene:
         """The same with two workers."""
         return self._served(2)
 
-    def _served(self, workers: int) -> int:
+    def _served(self, workers: int, told: Mapping[str, str] | None = None) -> int:
         command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--workers"]
         command.append(str(workers))
-        environment = {
+        child = self.stack.enter_context(
+            started("jobledger serve", command, {**self.environment, **(told or {})})
+        )
+        port = _port(child)
+        self.servers[port] = child
+        self.caught_up()
+        return port
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a `jobledger` command must know to work here."""
+        return {
             "LEDGER_DATABASE_URL": self.dsn,
             "LEDGER_SECRET_FILE": str(self.secret_file),
             "LEDGER_LOG_LEVEL": "error",
         }
-        child = self.stack.enter_context(started("jobledger serve", command, environment))
-        port = _port(child)
-        self.caught_up()
-        return port
+
+    def memory_mib(self, port: int) -> float:
+        """What the processes of a server hold together, pages that they share counted once."""
+        return cost.memory_mib(self.servers[port].pid)
 
     @cached_property
     def bare(self) -> int:
@@ -134,47 +158,19 @@ class Scene:
         )
 
     @cached_property
-    def seeded(self) -> tuple[str, ...]:
-        """The ids of some of the jobs that lie here, once they do. To be asked for before `product`."""
-        fill(self.owner, life.rows(self.ground.sizes.jobs))
-        found = self.owner.execute(SQL["ids"], (1_000,)).fetchall()
-        return tuple(str(row[0]) for row in found)
-
-    @cached_property
-    def grown(self) -> tuple[str, ...]:
-        """The data set with its read models, as long after it was written: the ids of some of its first project's jobs."""
-        fill(self.owner, dataset.rows(self.ground.sizes.jobs))
-        runner = Runner(self.dsn)
-        runner.start()
-        try:
-            self.caught_up()
-        finally:
-            runner.stop()
-        self.owner.execute(SQL["vacuum"])
-        found = self.owner.execute(SQL["ids_of"], (life.PROJECT, 1_000)).fetchall()
+    def ids(self) -> tuple[str, ...]:
+        """Some jobs of the first project, from all over the table."""
+        found = self.owner.execute(SQL["ids_of"], (life.PROJECT, IDS)).fetchall()
         return tuple(str(row[0]) for row in found)
 
     @property
     def depth(self) -> int:
         """How many jobs lie before a page that is called deep: of a million, 500,000. The first project has more than that in one state."""
-        jobs = self.ground.sizes.jobs
-        return jobs // 2 if jobs >= DEEP_JOBS else jobs // 4
+        return self.jobs // 2 if self.jobs >= DEEP_JOBS else self.jobs // 4
 
     def caught_up(self) -> float:
         """Wait until all read models are at the end of the log; seconds it took."""
-        began, allowed_s = time.perf_counter(), patience_s(self._behind())
-        while behind := self._behind():
-            if time.perf_counter() - began > allowed_s:
-                raise Spoilt(
-                    f"The read models are still {behind} events behind after {allowed_s:.0f} s."
-                )
-            time.sleep(POLL_S)
-        return time.perf_counter() - began
-
-    def _behind(self) -> int:
-        row = self.owner.execute(SQL["behind"], (len(PROJECTIONS),)).fetchone()
-        assert row is not None
-        return max(0, int(row[0]))
+        return follow.caught_up(self.owner)
 
     def position(self) -> int:
         """Where the log ends."""
@@ -186,11 +182,6 @@ class Scene:
         """Positions are dense: the log has as many events as its last position says. Raises Spoilt."""
         if len(set(self.owner.execute(SQL["log"]).fetchone() or ())) != 1:
             raise Spoilt("The log has holes: its events, its last position and its head disagree.")
-
-
-def patience_s(events: int) -> float:
-    """How long read models may take to fold so many events."""
-    return CATCH_UP_S + events / CATCH_UP_EVENTS
 
 
 def fill(connection: Connection, log: Iterable[Row]) -> None:
@@ -246,19 +237,21 @@ def columns(row: Row) -> tuple[Any, ...]:
 
 
 @contextmanager
-def scene_on(ground: Ground) -> Iterator[Scene]:
-    """A fresh, migrated database, dropped at the end with all that stood on it."""
+def scene_on(
+    ground: Ground, size: dataset.Size = "none", host: Scene | None = None
+) -> Iterator[Scene]:
+    """A database of its own with a data set of this size, dropped at the end with all that stood on it."""
     ground.made += 1
-    database = f"bench_{ground.made}"
-    name = composed.Identifier(database)
+    database = f"{shelf.SCENE}_{os.getpid()}_{ground.made}"
+    jobs = ground.sizes.jobs(size)
+    template = shelf.template(ground.server, jobs)
     with psycopg.connect(ground.server.dsn("postgres"), autocommit=True) as admin:
-        admin.execute(composed.SQL("CREATE DATABASE {}").format(name))
         try:
-            migrate.migrate(ground.server.dsn(database))
+            shelf.copied(admin, template, database)
             with ExitStack() as stack:
-                yield Scene(ground, database, stack)
+                yield Scene(ground, database, jobs, stack, host)
         finally:
-            admin.execute(composed.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            shelf.drop(admin, database)
 
 
 def _port(child: Child) -> int:

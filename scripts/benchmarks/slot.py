@@ -20,12 +20,19 @@ class Spoilt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one slot gave. `beside` holds further figures that are shown in --json only."""
+    """What one slot gave. `beside` holds further figures, shown in --json; a goal may be about one of them."""
 
     rate: float
     p50_ms: float | None = None
     p99_ms: float | None = None
     beside: dict[str, float] = field(default_factory=dict)
+
+    def figure(self, measure: str) -> float:
+        """One of the three, or one of those beside them."""
+        found = {"rate": self.rate, "p50_ms": self.p50_ms, "p99_ms": self.p99_ms, **self.beside}
+        figure = found.get(measure)
+        assert figure is not None, f"There is no {measure}."
+        return figure
 
 
 def tallied(times_s: list[float], late_s: list[float], slot_s: float, took_s: float) -> Measured:
