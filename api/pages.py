@@ -12,10 +12,10 @@ import psycopg
 import pydantic_core
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from api import docs, openapi, proofs
+from api import docs, openapi
 from api.dialects import DIALECTS
 from api.faults import NoSuchPath
-from api.operation import Proved, Said, Shown
+from api.operation import Said, Shown
 from ledger import migrate, store
 from ledger.standing import standing
 from projections.position import Reached, positions
@@ -32,10 +32,8 @@ class Pages:
     def __init__(self, teller: Teller) -> None:
         self._teller = teller
 
-    async def page(self, shown: Shown | Proved) -> Said:
+    async def page(self, shown: Shown) -> Said:
         """One page, ready made. Raises NoSuchPath for a dialect that nobody speaks."""
-        if isinstance(shown, Proved):
-            return await proofs.answer(self._teller.pool, shown)
         if all(dialect.name != shown.dialect for dialect in DIALECTS):
             raise NoSuchPath(f"There is no dialect {shown.dialect[:50]!r}.")
         match shown.page:

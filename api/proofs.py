@@ -16,6 +16,7 @@ from api.faults import NoSuchPath
 from api.operation import Proved, Said
 from api.refusals import refusals
 from ledger import proof, tile
+from ledger.sight import Sight
 from ledger.store import Connection
 from ledger.tile import Tile
 
@@ -27,9 +28,9 @@ _OURS: Final = ("Cache-Control", "private, no-cache")
 
 
 async def answer(
-    pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], asked: Proved
+    pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], asked: Proved, seen: Sight
 ) -> Said:
-    """The answer to one question, ready made."""
+    """The answer to one question, ready made. `seen`: the projects of the credential."""
     async with refusals(), pool.connection() as connection:
         match asked.what:
             case "checkpoint":
@@ -38,11 +39,11 @@ async def answer(
             case "tile":
                 return await _tile(connection, asked.path)
             case "receipt":
-                text = await proof.receipt(connection, asked.project, asked.position)
+                text = await proof.receipt(connection, asked.project, asked.position, seen)
                 return Said(200, text.encode(), _TEXT, (_OURS,))
             case "job":
                 assert asked.job_id is not None
-                document = await proof.of_job(connection, asked.project, asked.job_id)
+                document = await proof.of_job(connection, asked.project, asked.job_id, seen)
                 return Said(200, pydantic_core.to_json(document), "application/json", (_OURS,))
 
 

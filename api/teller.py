@@ -13,7 +13,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from api import past
+from api import past, proofs
 from api.admission import Admission
 from api.auth import Authenticator
 from api.authority import authorised
@@ -173,8 +173,12 @@ class Teller:
             case Results():
                 async with refusals(), self.pool.connection() as connection:
                     return await results.page(connection, question)
-            case Shown() | Proved():
+            case Shown():
                 return await self.pages.page(question)
+            case Proved():
+                # The credential's project, whatever one the path names; checkpoint and tiles are nobody's.
+                seen = (asked.who.project,) if asked.principal else ()
+                return await proofs.answer(self.pool, question, seen)
             case Nothing():
                 return None
 

@@ -20,6 +20,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.disclosure import BadProof, Disclosed
 from ledger.errors import LedgerError
 from ledger.note import Verifier
+from ledger.sight import Sight
 from ledger.store import Connection
 from ledger.tree import joined
 
@@ -62,17 +63,18 @@ async def last(connection: Connection) -> Signed:
     return Signed(number, origin, size, note, bytes(blinding))
 
 
-async def receipt(connection: Connection, project: str, position: int) -> str:
-    """The receipt of one event, in the form of C2SP's tlog-proof: its `extra` lays the event open. Raises NotSigned, NoSuchEvent."""
+async def receipt(connection: Connection, project: str, position: int, seen: Sight) -> str:
+    """The receipt of one event, in the form of C2SP's tlog-proof: its `extra` lays the event open. Raises NotSigned, NoSuchEvent.
+
+    `seen`: the projects that whoever asks may see, whatever project is asked about."""
     signed = await last(connection)
-    rows = await sight.rows(
-        connection, (project,), SQL["event"], {"project": project, "position": position}
-    )
+    values = {"project": project, "position": position}
+    rows = await sight.rows(connection, seen, SQL["event"], values)
     if not rows:
         raise NoSuchEvent(f"Project {project} has no event at position {position}.")
     if position > signed.size:
         raise NotSigned(f"The last checkpoint reaches to {signed.size}, not to {position} yet.")
-    (event,), (proof,) = await _laid_open(connection, project, signed, rows)
+    (event,), (proof,) = await _laid_open(connection, seen, signed, rows)
     extra = base64.b64encode(json.dumps(event.shown()).encode()).decode()
     lines = [_RECEIPT, f"extra {extra}", f"index {position - 1}", *map(_encoded, proof)]
     return "\n".join(lines) + "\n\n" + signed.note
@@ -96,14 +98,14 @@ def opened(text: str, known: Iterable[Verifier]) -> tuple[Disclosed, Checkpoint]
     return event, signed
 
 
-async def of_job(connection: Connection, project: str, job_id: UUID) -> dict[str, Any]:
+async def of_job(connection: Connection, project: str, job_id: UUID, seen: Sight) -> dict[str, Any]:
     """The whole history of a job up to the last checkpoint, proved: one JSON document. Raises NotSigned, NoSuchEvent."""
     signed = await last(connection)
     values = {"job_id": job_id, "project": project, "size": signed.size}
-    rows = await sight.rows(connection, (project,), SQL["job"], values)
+    rows = await sight.rows(connection, seen, SQL["job"], values)
     if not rows:
         raise NoSuchEvent(f"Of job {job_id} no event is under a checkpoint, or there is none.")
-    events, proofs = await _laid_open(connection, project, signed, rows)
+    events, proofs = await _laid_open(connection, seen, signed, rows)
     return {
         "format": FORMAT,
         "project": project,
@@ -158,13 +160,13 @@ def _check(event: Disclosed, proof: Sequence[bytes], signed: Checkpoint) -> byte
 
 
 async def _laid_open(
-    connection: Connection, project: str, signed: Signed, rows: Sequence[tuple[Any, ...]]
+    connection: Connection, seen: Sight, signed: Signed, rows: Sequence[tuple[Any, ...]]
 ) -> tuple[list[Disclosed], list[tuple[bytes, ...]]]:
     """Events laid open, the rows of one job in order, and their proofs."""
     _, _, job_id, version, *_ = rows[0]
     before: int | None = None
     if version > 1:
-        found = await sight.rows(connection, (project,), SQL["before"], (job_id, version - 1))
+        found = await sight.rows(connection, seen, SQL["before"], (job_id, version - 1))
         before = found[0][0] if found else None
     positions = [row[0] for row in rows]
 

@@ -19,12 +19,14 @@ pytest_plugins = [
     "tests.fix_auth",
     "tests.fix_command",
     "tests.fix_embedded",
+    "tests.fix_lines",
     "tests.fix_postgres",
     "tests.fix_proof",
     "tests.fix_questions",
     "tests.fix_server",
     "tests.fix_conformance",  # after what it stands on
     "tests.fix_transfer",
+    "tests.fix_tenants",
     "tests.fix_erasure",  # stands on the one before
 ]
 

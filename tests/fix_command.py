@@ -61,7 +61,12 @@ class Command:
     def __init__(self, data: Path, running: ExitStack) -> None:
         self.data = data
         self.environment = {
-            **{name: word for name, word in os.environ.items() if not name.startswith("LEDGER_")},
+            # The tests choose the server's programs; everything else is as an operator finds it.
+            **{
+                name: word
+                for name, word in os.environ.items()
+                if not name.startswith("LEDGER_") or name == "LEDGER_POSTGRES_BIN"
+            },
             # Behind what is there: a sown bug is loaded by every process that a test starts.
             "PYTHONPATH": os.pathsep.join(
                 filter(None, (os.environ.get("PYTHONPATH"), str(Path(__file__).parents[1])))

@@ -129,7 +129,7 @@ SEEDS: tuple[Seed, ...] = (
             Change(_MIGRATIONS, "WHERE coalesce(last.originator_version, least(a.expected, 0)) <> a.expected", "WHERE false"),
             Change(_MIGRATIONS, "PRIMARY KEY (originator_id, originator_version)", "PRIMARY KEY (originator_id, originator_version, event_id)"),
         ),
-        "tests/ledger/test_committer_races.py::test_one_of_eight_starts_a_job", "too many values to unpack", short=True,
+        "tests/ledger/test_store.py::test_each_unit_gets_its_own_answer_and_harms_no_other", "stale", short=True,
     ),
     Seed(
         "half-batch", "P10", "A batch saves its good commands and drops the bad ones.",
@@ -163,6 +163,11 @@ SEEDS: tuple[Seed, ...] = (
     Seed(
         "sight-of-the-path", "P6", "The database shows the project that a path names, and not that of the credential.",
         (Change("api/teller.py", "sight = (asked.who.project,)", "sight = (question.project,)"),),
+        "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing",
+    ),
+    Seed(
+        "proof-of-the-path", "P6", "A proof is read with sight of the project that the path names, and not of the credential's.",
+        (Change("api/teller.py", "seen = (asked.who.project,) if asked.principal else ()", "seen = (question.project,)"),),
         "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing",
     ),
     Seed(
@@ -213,6 +218,67 @@ SEEDS: tuple[Seed, ...] = (
         "batch-keeps-its-turn", "P6", "The first project's batch is served until it is done.",
         (Change("api/batch/worker.py", "in await batches.next_of_each(connection):", "in (await batches.next_of_each(connection))[:1]:"),),
         "tests/api/test_batch_worker.py::test_projects_take_turns", "had to wait",
+    ),
+    Seed(
+        "leaf-without-time", "P5", "A leaf does not commit to the time at which an event occurred.",
+        (
+            Change("ledger/leaf.py", "ids + self.occurred + self.recorded", "ids + self.recorded"),
+            Change("ledger/tree.sql", "              || coalesce('\\x01'::bytea || timestamptz_send(e.occurred_at), '\\x00'::bytea)\n", ""),
+        ),
+        "tests/acceptance/test_attacks.py::test_an_attack_is_found[2: change when it occurred]", r"assert \[\]",
+    ),
+    Seed(
+        "notary-forgets", "P5", "The notary signs what does not continue what it signed before.",
+        (
+            Change("ledger/notary.py", "if size < last.size:", "if size < 0:"),
+            Change("ledger/notary.py", "if not merkle.verify_consistency(", "if size < 0 and not merkle.verify_consistency("),
+        ),
+        "tests/ledger/test_notary.py::test_what_was_changed_is_refused", "DID NOT RAISE", short=True,
+    ),
+    Seed(
+        "salt-excuses-all", "P5", "The audit takes every event without a salt for one that was erased.",
+        (Change("ledger/audit.py", "if self._told.get(key) != left:", "if not left:"),),
+        "tests/ledger/test_audit_erased.py::test_nothing_hides_behind_an_erasure", r"assert \[\]",
+    ),
+    Seed(
+        "owner-not-compared", "P5", "A read model is compared with the log by its keys alone.",
+        (Change("projections/rebuild.py", "t::text", "''::text"),),
+        "tests/acceptance/test_attacks.py::test_13_a_changed_row_of_a_read_model_is_found", r"assert \[\]",
+    ),
+    Seed(
+        "stays-of-now", "P11", "Lists of then take the stays that are in effect now: the position is ignored in one read model.",
+        (Change("projections/past_statement.sql", "AND (s.left_position IS NULL OR s.left_position > %(position)s)", "AND s.left_position IS NULL"),),
+        "tests/acceptance/test_golden_log.py::test_the_past_is_told_as_it_was_told_then", "assert",
+    ),
+    Seed(
+        "an-event-too-early", "P11", "What is asked as of a position ends an event before it.",
+        (Change("projections/past_statement.sql", "r.position <= %(position)s", "r.position < %(position)s"),),
+        "tests/laws/test_past.py::test_a_list_is_the_fold_of_the_log_cut_there", "assert|Falsifying",
+    ),
+    Seed(
+        "counts-from-now", "P11", "What a dialect counts back from is the time of asking, and not that of the moment asked about.",
+        (Change("api/past.py", "asked.as_of, asked.now = as_of, now", "asked.as_of = as_of"),),
+        "tests/acceptance/test_golden_log.py::test_the_past_is_told_as_it_was_told_then", "assert",
+    ),
+    Seed(
+        "golden-answer", "P11", "An answer of the past reads otherwise than the version gave it that wrote the log.",
+        (Change("tests/golden/log_1/answers.jsonl", "in-progress", "under way"),),
+        "tests/acceptance/test_golden_log.py::test_the_past_is_told_as_it_was_told_then", "assert",
+    ),
+    Seed(
+        "nobody-wrote-it", "P14", "An event does not name the credential that it was written with.",
+        (Change("api/dialects/native/ask.py", "credential_id=who.key_id,", "credential_id=None,"),),
+        "tests/conformance/test_accountable.py::test_every_event_names_who_wrote_it", "assert",
+    ),
+    Seed(
+        "stranger-in-silence", "P14", "A made-up credential is refused, and nobody is told.",
+        (Change("api/auth.py", 'log.warning("credential refused", reason="mistyped or made up", credential="key")', "pass"),),
+        "tests/api/test_refusals.py::test_every_refusal_is_logged_with_its_request_id", "not logged",
+    ),
+    Seed(
+        "refused-command-lost", "P14", "A refused command is not kept for auditors.",
+        (Change("api/refused.py", "self._waiting.append(", "list("),),
+        "tests/acceptance/test_audit_live.py::test_refused_commands_are_kept", "refusals are kept",
     ),
 )
 # fmt: on

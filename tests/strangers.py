@@ -35,6 +35,7 @@ class Things:
     cursor: str
     key: str
     batch: str
+    position: int
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -144,6 +145,8 @@ BODIES: Mapping[str, Callable[[Things], Iterator[Any]]] = {
 }
 NAMES = ("id", "batch", "number", "request_id", "source_id", "object")
 PROJECTS = ("project", "projectId")
+# What a place in a path may be tried with, where not every name fits.
+PLACES: Mapping[str, tuple[str, ...]] = {"position": ("position", "number")}
 # Parameters that hold no name: what is tried is whether totals, orders and windows let anything through.
 PLAIN: Mapping[str, tuple[str, ...]] = {
     "count": ("exact",),
@@ -164,6 +167,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "created_time_from": ("2000-01-01T00:00:00Z",),
     "updated_from": ("2000-01-01T00:00:00Z",),
     "updated_to": ("2100-01-01T00:00:00Z",),
+    "as_of": ("0", "2", "2000-01-01T00:00:00Z"),
 }
 
 
@@ -185,13 +189,28 @@ def _of(dialect: Dialect, operation: Operation, mine: str, theirs: Things) -> It
             if any(p.name == "Idempotency-Key" for p in operation.parameters):
                 headers = (("Idempotency-Key", theirs.key),)
                 yield Probe(dialect, operation, f"{what} key", path, always, headers, body)
+        for form in _forms(operation):
+            yield Probe(dialect, operation, f"{place} as {form}", path, always, (("Accept", form),))
+        yield Probe(dialect, operation, f"{place} claimed", path, always, (("Ledger-Project", theirs.project),),
+                    bodies[0])  # fmt: skip
         for one in asked:
-            for value in _values(one, theirs):
+            named = list(_named(one, theirs))
+            for value in (*named, *PLAIN.get(one.name, ())):
                 query = (*always, (one.name, value))
                 yield Probe(dialect, operation, f"{place} {one.name}={value}", path, query)
+                if operation.past is not None and value in named:
+                    what = f"{place} {one.name}={value} as of"
+                    yield Probe(dialect, operation, what, path, (*query, ("as_of", "2")))
 
 
-def _values(one: Parameter, theirs: Things) -> Iterator[str]:
+def _forms(operation: Operation) -> tuple[str, ...]:
+    """The media types in which it can be taken out."""
+    [answer] = operation.replies[:1]
+    return answer.media_types if operation.method == "GET" and len(answer.media_types) > 1 else ()
+
+
+def _named(one: Parameter, theirs: Things) -> Iterator[str]:
+    """The names that a parameter can take."""
     name = one.name.removeprefix("job.")
     known = {"objecttype": "type", "resource": "object", "created_by": "owner", "job": "object"}
     field = known.get(name, name)
@@ -199,13 +218,14 @@ def _values(one: Parameter, theirs: Things) -> Iterator[str]:
         yield from (str(theirs.number), theirs.id)
     elif field in theirs.__dataclass_fields__:
         yield str(getattr(theirs, field))
-    yield from PLAIN.get(one.name, ())
 
 
 def _paths(operation: Operation, mine: str, theirs: Things) -> Iterator[tuple[str, str]]:
     """The path with each combination of projects and names in it."""
     words = re.findall(r"{(\w+)}", operation.path)
-    choices = [(mine, theirs.project) if word in PROJECTS else NAMES for word in words]
+    choices = [
+        (mine, theirs.project) if word in PROJECTS else PLACES.get(word, NAMES) for word in words
+    ]
     for chosen in product(*choices):
         path, place = operation.path, []
         for word, choice in zip(words, chosen, strict=True):

@@ -35,5 +35,7 @@ def prove(
     log's key checks it without the ledger, by `jobledger verify` or by scripts/auditor/verify_proof.py.
     """  # noqa: D301 - Typer must see the backspace itself
     with opened(Where.said(data, database_url)) as place:
-        document = place.asked(lambda connection: proof.of_job(connection, project, job))
+        document = place.asked(
+            lambda connection: proof.of_job(connection, project, job, (project,))
+        )
     say_json(document)

@@ -6,22 +6,17 @@ Invariants: operations come from OPERATIONS, so a new one is tried too. Seen red
 from __future__ import annotations
 
 import io
-import json
-import logging
 import secrets
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2 as httpx
-import pytest
-import structlog
 
-from api import log
 from api.dialects import DIALECTS
 from api.dialects.dialect import Dialect
 from api.operation import IMPLIED, Operation, Scope
 from api.operations import OPERATIONS
+from tests.fix_lines import refused
 from tests.fix_server import LiveServer
 
 GUARDED = [(d, o) for d, o in OPERATIONS if o.scope is not Scope.PUBLIC]
@@ -29,28 +24,8 @@ GUARDED = [(d, o) for d, o in OPERATIONS if o.scope is not Scope.PUBLIC]
 SILENT = {"gogrid"}
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """The server's own log, as an operator has it."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
-    stream = io.StringIO()
-    log.configure("debug", stream=stream)
-    for client in ("httpx2", "httpcore2"):  # they are the tests' clients, and not the server
-        logging.getLogger(client).setLevel(logging.WARNING)
-    yield stream
-    root.handlers[:], level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
 def refusals(lines: io.StringIO, request_id: str) -> list[dict[str, Any]]:
-    told = [json.loads(line) for line in lines.getvalue().splitlines()]
-    return [
-        one
-        for one in told
-        if one.get("request_id") == request_id and one["event"] in ("credential refused", "refused")
-    ]
+    return [one for one in refused(lines) if one.get("request_id") == request_id]
 
 
 def path_of(operation: Operation, project: str) -> str:

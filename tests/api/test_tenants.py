@@ -8,108 +8,30 @@ the filters off, a policy that is true for readers and a sight taken from the pa
 
 from __future__ import annotations
 
+import io
 import re
-import secrets
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
-import httpx2 as httpx
 import psycopg
 import pytest
 
 import api.authority
 import api.cursor
 import ledger.decide
-from api.dialects.fullstory.opaque import opaque
-from api.dialects.gogrid.signature import sign
 from api.operation import Scope
 from api.operations import OPERATIONS
-from api.secret import SECRET_BYTES, Secret
-from ledger import embedded
 from ledger.commands import Command
 from ledger.events import Recorded
 from ledger.job import Job, fold
 from projections.filters import Sort
 from projections.question import After, Query
-from tests.fix_postgres import cloned
-from tests.fix_server import LiveServer, serve
-from tests.strangers import Probe, Things, probes
+from tests.fix_lines import refused
+from tests.fix_tenants import FIRST, MINE, NOBODY, THEIRS, Tenants, request_id_of
+from tests.strangers import Probe, probes
 
-READS = (Scope.JOBS_READ, Scope.AUDIT_READ)
-MINE, THEIRS = "mine", "theirs"
-CANARY: Final = f"canary{secrets.token_hex(6)}"
 PROJECT_COMPARED = re.compile(r"(?:\w+\.)?project = (?:%\(\w+\)s|%s|\w+\.project)")
-NOBODY = Things(
-    "nobodys", str(uuid4()), 987_654_399, "request-n0", "source-n0", "object-n0", "owner-n0", "TypeN0", "CommandN0", "", "key-n0",
-    opaque(uuid4()),
-)  # fmt: skip
-
-
-@dataclass
-class Tenants:
-    """A server, what the other tenant has, and both credentials."""
-
-    server: LiveServer
-    theirs: Things
-    mine: httpx.Client
-    other: httpx.Client
-    api_key: str
-    shared_secret: str
-
-    def ask(self, probe: Probe) -> httpx.Response:
-        headers = {**dict(probe.headers), "X-Request-Id": "probe", "X-Version": "1.0"}
-        query, body = list(probe.query), probe.body
-        words: dict[str, Any] = {}
-        if probe.dialect.name == "gogrid":
-            sig = sign(self.api_key, self.shared_secret, int(time.time()))
-            signed = {"api_key": self.api_key, "sig": sig}
-            if body is None:
-                query += signed.items()
-            else:
-                words["data"] = {**body, **signed}
-        elif body is not None:
-            words["json"] = body
-        return self.mine.request(
-            probe.operation.method,
-            probe.path,
-            params=httpx.QueryParams(tuple(query)),
-            headers=headers,
-            **words,
-        )
-
-    def told(self, probe: Probe, things: Things) -> str:
-        """An answer in one text, without the names that were asked for."""
-        answer = self.ask(probe)
-        assert answer.status_code != 429
-        assert answer.status_code < 500, f"{probe}: {answer.text}"
-        assert CANARY not in answer.text + str(answer.headers), str(probe)
-        kept = {"date", "content-length"}
-        heads = sorted(f"{n}: {v}" for n, v in answer.headers.items() if n not in kept)
-        text = "\n".join([str(answer.status_code), *heads, answer.text])
-        if probe.operation.scope in READS and self.theirs.id not in str(
-            (probe.path, probe.query, probe.body)
-        ):
-            assert self.theirs.id not in text, str(probe)
-        for field in sorted(fields(things), key=lambda f: -len(str(getattr(things, f.name)))):
-            text = text.replace(str(getattr(things, field.name)), f"<{field.name}>")
-        text = text.replace(_sig(text), "<sig>")
-        if probe.operation.scope in READS:
-            return text
-        # What was made in one's own project has an id, a number, a position and a time of its own.
-        text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[\w-]{22}==", "<uuid>", text)
-        return re.sub(r"\d+", "#", text)
-
-    def as_they_see_it(self) -> list[tuple[int, str]]:
-        """Everything of theirs, by their own credential."""
-        paths = ("jobs?count=exact", "counts", "events", f"jobs/{self.theirs.id}/events")
-        found = [self.other.get(f"/v1/projects/{THEIRS}/{path}") for path in paths]
-        # How far the read models are is the whole ledger's affair.
-        return [
-            (one.status_code, re.sub(r'{"position":\d+', "", one.text, count=1)) for one in found
-        ]
 
 
 def _turn(probe: Probe) -> int:
@@ -117,65 +39,6 @@ def _turn(probe: Probe) -> int:
     if probe.operation.scope is Scope.AUDIT_READ:
         return 0 if THEIRS not in probe.path else 1
     return 2 if probe.operation.scope is Scope.JOBS_READ else 3
-
-
-def _sig(text: str) -> str:
-    found = re.search(r"sig=([0-9a-f]{32})", text)
-    return found[1] if found else "\x00"
-
-
-@pytest.fixture
-def tenants(
-    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
-) -> Iterator[Tenants]:
-    with cloned(postgres, postgres_admin, template_database) as dsn:
-        for server in serve(dsn, Secret(secrets.token_bytes(SECRET_BYTES))):
-            other = server.client_of(THEIRS, [Scope.ADMIN], name=f"{CANARY} worker")
-            mine = server.client_of(MINE, [Scope.ADMIN], name="me")
-            signing = server.issue(MINE, [Scope.ADMIN], signing=True, name="my grid")
-            assert signing.shared_secret is not None
-            mine.post(f"/v1/projects/{MINE}/jobs", json={"type": "MyType", "object": "my object"})
-            yield Tenants(
-                server, _made(other), mine, other, signing.stored.key_id, signing.shared_secret
-            )
-
-
-def _made(other: httpx.Client) -> Things:
-    """What the other tenant has: three jobs, the first with every name, and a cursor."""
-    jobs = f"/v1/projects/{THEIRS}/jobs"
-    named: dict[str, Any] = {
-        "number": 987_654_321,
-        "request_id": "request-t0",
-        "source_id": "source-t0",
-        "object": "object-t0",
-        "owner": "owner-t0",
-        "type": "TypeT0",
-        "command": "CommandT0",
-    }
-    made = other.post(
-        jobs,
-        json={**named, "description": CANARY, "detail": {"secret": CANARY}},
-        headers={"Idempotency-Key": "key-t0"},
-    )
-    assert made.status_code == 201, made.text
-    for _ in range(2):
-        other.post(jobs, json={"type": CANARY, "object": CANARY, "owner": CANARY})
-    said = other.post(
-        f"{jobs}/{made.json()['id']}/events", json={"event": "queued", "note": CANARY}
-    )
-    assert said.status_code == 200, said.text
-    batch = other.post(
-        "/v2/events/batch",
-        json={"requests": [{"name": "job.created", "user": {"uid": CANARY}}, {"name": CANARY}]},
-    )
-    word = batch.json()["job"]["id"]
-    deadline = time.monotonic() + 30
-    while other.get(f"/v2/events/batch/{word}").json()["job"]["status"] == "PROCESSING":
-        assert time.monotonic() < deadline, "the batch does not end"
-        time.sleep(0.02)
-    return Things(
-        project=THEIRS, id=made.json()["id"], cursor="", key="key-t0", batch=word, **named
-    )
 
 
 def leaks(tenants: Tenants) -> tuple[int, list[str]]:
@@ -208,10 +71,30 @@ def test_every_operation_is_tried(tenants: Tenants) -> None:
     assert tried == {(d.name, o.id) for d, o in OPERATIONS if o.scope is not Scope.PUBLIC}
 
 
-def test_nothing_of_another_tenant_shows(tenants: Tenants) -> None:
+def test_nothing_of_another_tenant_shows(tenants: Tenants, lines: io.StringIO) -> None:
     tried, found = leaks(tenants)
     assert not found, "\n\n".join(found[:3])
-    assert tried > 400
+    assert tried > 800
+    _accounted(tenants, lines)
+
+
+def _accounted(tenants: Tenants, lines: io.StringIO) -> None:
+    """Each probe at a project of somebody else's is in the server's log, and each event that a probe made names who made it."""
+    told = {one["request_id"] for one in refused(lines)}
+    outside = re.compile(rf"/projects/(?!{MINE}/)")
+    barred = [nth for nth, one in enumerate(tenants.asked, 1) if outside.search(one.path)]
+    silent = [tenants.asked[nth - 1] for nth in barred if request_id_of(nth) not in told]
+    assert not silent, f"{silent[0]} was refused and not logged"
+    with psycopg.connect(tenants.server.dsn) as owner:
+        row = owner.execute(
+            "SELECT count(*), count(*) FILTER (WHERE request_id ~ '^probe-' AND (credential_id IS NOT NULL AND actor = 'me'"
+            " OR actor = 'jobledger')) FROM ledger.events WHERE project = %s AND request_id <> %s",
+            (MINE, FIRST),
+        ).fetchone()
+    assert row is not None
+    print(f"{len(barred)} refusals logged, {row[0]} events accounted for")
+    assert len(barred) > 100
+    assert row[0] == row[1] > 20
 
 
 def test_a_cursor_is_good_for_its_own_project_only(tenants: Tenants) -> None:
@@ -275,6 +158,6 @@ def test_row_level_security_alone_lets_nothing_through(
 ) -> None:
     tried, found = leaks(tenants)
     assert not found, "\n\n".join(found[:3])
-    assert tried > 400
+    assert tried > 800
     # The filters were really off: lists, gets by name, counts, feeds, identities and keys were asked without their project.
     assert len(set(filters_off)) > 10

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import httpx2 as httpx
@@ -26,6 +25,7 @@ from api.operations import OPERATIONS
 from tests.conformance.population import Made
 from tests.conformance.speakers import SPEAKERS
 from tests.conformance.stage import Stage, staged
+from tests.conformance.telling import WRITES, WRITING, plain
 from tests.fix_embedded import wait_until
 from tests.fix_fullstory import over
 from tests.fix_server import LiveServer
@@ -50,14 +50,6 @@ def made(stage: Stage, client: httpx.Client, text: str) -> Made:
     job = answer.json()
     client.post(f"{jobs}/{job['id']}/events", json={"event": "canceled", "note": text})
     return replace(stage.made[0], id=job["id"], number=str(job["number"]))
-
-
-def plain(stage: Stage, client: httpx.Client, count: int) -> list[Made]:
-    """Jobs that nothing has happened to."""
-    told = {"jobs": [{"type": "T"}] * count}
-    answer = client.post(f"/v1/projects/{stage.project}/jobs", json=told)
-    like = stage.made[0]
-    return [replace(like, id=one["id"], number=str(one["number"])) for one in answer.json()["jobs"]]
 
 
 @pytest.fixture(scope="module")
@@ -133,39 +125,6 @@ def test_what_was_written_is_read(
         assert {told(one) for one in wanted} <= found
         if not (named or by_id):
             return
-
-
-# How each operation that writes is told a text: of the job that it makes, or of one that is there.
-Told = Callable[[str, Made], Any]
-WRITES: Mapping[str, Told] = {
-    "createJobs": lambda text, job: {"type": text, "object": text, "description": text, "note": text, "detail": {text: text}},
-    "addJobEvents": lambda text, job: {"event": "noted", "note": text, "messages": [{"message": text}]},
-    "addEvents": lambda text, job: {"events": [{"job": job.id, "event": "noted", "note": text}]},
-    "createJob": lambda text, job: {"job": {"entity": text, "operation": "insert", "data": [{"_request_data_id": text, text: [text]}]}},
-    "postJobs": lambda text, job: {"jobs": [{"type": text, "object": text, "note": text, "detail": {text: text}}]},
-    "patchJobs": lambda text, job: {"jobs": [{"id": int(job.number), "note": text}]},
-    "patchJob": lambda text, job: {"id": int(job.number), "messages": [{"message": text, "description": text}]},
-    "deleteJobs": lambda text, job: {"jobs": [{"id": int(job.number), "note": text}]},
-    "postEvent": lambda text, job: _lineage(text),
-    "postEventBatch": lambda text, job: [_lineage(text)],
-    "createBatchEventsImportJob": lambda text, job: {
-        "requests": [{"name": "job.created", "user": {"uid": text}, "properties": {"job": f"{job.id}{text}"[:500], "type": text, "note": text}}]
-    },
-}  # fmt: skip
-WRITING = [
-    (dialect, operation)
-    for dialect, operation in OPERATIONS
-    if operation.scope in (Scope.JOBS_WRITE, Scope.JOBS_CANCEL) and operation.body is not None
-]
-
-
-def _lineage(text: str) -> dict[str, Any]:
-    return {
-        "eventType": "START",
-        "eventTime": "2026-01-02T03:04:05Z",
-        "run": {"runId": str(uuid4())},
-        "job": {"namespace": text, "name": text, "facets": {"a": {"b": text}}},
-    }
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ async def reader(sealed: Sealed) -> AsyncConnection[tuple[Any, ...]]:
     return await AsyncConnection.connect(conninfo(sealed.dsn, Role.READER), autocommit=True)
 
 
+DEMO = ("demo",)
+
+
 def known(sealed: Sealed) -> list[Verifier]:
     return [Verifier.parse(vkey) for vkey in sealed.vkeys()]
 
@@ -37,7 +40,7 @@ async def test_each_event_has_a_receipt(sealed: Sealed) -> None:
     signed = sealed.seal()
     async with await reader(sealed) as connection:
         for position in (1, 2, 5, 6, 256, 257, 420, 421, 512, 599, 600):
-            text = await proof.receipt(connection, "demo", position)
+            text = await proof.receipt(connection, "demo", position, DEMO)
             event, checkpoint = proof.opened(text, known(sealed))
             expected = LOG[position - 1]
             assert checkpoint == signed
@@ -51,24 +54,24 @@ async def test_each_event_has_a_receipt(sealed: Sealed) -> None:
 async def test_what_has_no_receipt_is_told(sealed: Sealed) -> None:
     async with await reader(sealed) as connection:
         with pytest.raises(proof.NotSigned):
-            await proof.receipt(connection, "demo", 1)
+            await proof.receipt(connection, "demo", 1, DEMO)
         sealed.append(LOG[:5])
         sealed.seal()
         sealed.append(LOG[5:10])
         with pytest.raises(proof.NotSigned, match="reaches to 5"):
-            await proof.receipt(connection, "demo", 6)
+            await proof.receipt(connection, "demo", 6, DEMO)
         for project, position in (("demo", 11), ("other", 1), ("demo", 2**62)):
             with pytest.raises(proof.NoSuchEvent):
-                await proof.receipt(connection, project, position)
+                await proof.receipt(connection, project, position, (project,))
         with pytest.raises(proof.NoSuchEvent):
-            await proof.of_job(connection, "other", LOG[0].job_id)
+            await proof.of_job(connection, "other", LOG[0].job_id, ("other",))
         with pytest.raises(proof.NoSuchEvent):
-            await proof.of_job(connection, "demo", LOG[5].job_id)
+            await proof.of_job(connection, "demo", LOG[5].job_id, DEMO)
 
 
 async def job_proof(sealed: Sealed, job_id: UUID) -> dict[str, Any]:
     async with await reader(sealed) as connection:
-        return json.loads(json.dumps(await proof.of_job(connection, "demo", job_id)))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(await proof.of_job(connection, "demo", job_id, DEMO)))  # type: ignore[no-any-return]
 
 
 async def test_a_jobs_history_is_proved(sealed: Sealed) -> None:
@@ -134,7 +137,7 @@ async def test_what_is_no_receipt_is_refused(sealed: Sealed) -> None:
     sealed.append(LOG)
     sealed.seal()
     async with await reader(sealed) as connection:
-        text = await proof.receipt(connection, "demo", 3)
+        text = await proof.receipt(connection, "demo", 3, DEMO)
     lines = text.split("\n")
     extra = json.loads(base64.b64decode(lines[1][6:]))
     forged = base64.b64encode(json.dumps({**extra, "topic": "job.failed"}).encode()).decode()
