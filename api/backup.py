@@ -2,8 +2,9 @@
 
 Physical, since it is exact: roles, owners, policies and read models come along, which a dump would have to make again. A database of your own
 has an administrator and tools of its own. Invariants: a backup is taken while the ledger serves, and holds every event that was answered before
-it began; nothing restored can be served before it was verified; the secret is only in a backup when asked for, the notary's key and memory
-never. Units: positions, bytes. Errors: NotOurs, NoBackup, BackupFailed, Unverified."""
+it began; nothing restored can be served before it was verified; what is older than what the notary signed goes on under another name only, with
+a reason that is signed; the secret is only in a backup when asked for, the notary's key and memory never. Units: positions, bytes.
+Errors: NotOurs, NoBackup, BackupFailed, SetBack, Unverified."""
 
 from __future__ import annotations
 
@@ -22,8 +23,10 @@ import psycopg
 
 from api.checks import CHECKS, Wanted, made
 from api.place import Place, Where, has_ledger
-from ledger import embedded, migrate, sql
+from ledger import checkpointer, embedded, migrate, sql, tree
+from ledger.connection import Role, conninfo
 from ledger.errors import LedgerError
+from ledger.notary import Notary
 from ledger.settings import BACKUP_S_MAX, DIGEST_EVENTS_MAX
 
 SQL = sql.load(__file__)
@@ -53,6 +56,16 @@ class BackupFailed(LedgerError):
 
     code = "backup_failed"
     hint = "The message is PostgreSQL's own; `jobledger doctor` may explain it. LEDGER_POSTGRES_BIN names other programs."
+
+
+class SetBack(LedgerError):
+    """The notary has signed more than the backup holds, so that its log cannot go on as if nothing had been lost."""
+
+    code = "set_back"
+    hint = (
+        "Look for a newer backup. `jobledger restore --set-back REASON` goes on with this one: it begins another log, whose first statement says"
+        " what was signed before, and why that ended."
+    )
 
 
 class Unverified(LedgerError):
@@ -116,8 +129,10 @@ def manifest_of(folder: Path) -> Manifest:
     return found
 
 
-def restore(folder: Path, where: Where) -> dict[str, Any]:
-    """Make a database out of a backup, verify it, and only then put it where `serve` finds it. The backup stays as it is."""
+def restore(folder: Path, where: Where, *, set_back: str | None = None) -> dict[str, Any]:
+    """Make a database out of a backup, verify it, and only then put it where `serve` finds it. The backup stays as it is.
+
+    `set_back`: why a backup may be older than what the notary signed; another log then begins in it."""
     if where.data is None or where.database_url is not None:
         raise NotOurs("A backup is restored into a data folder.")
     if has_ledger(where.data):
@@ -132,7 +147,7 @@ def restore(folder: Path, where: Where) -> dict[str, Any]:
         if found.secret and not (where.data / "secret").exists():
             shutil.copy2(folder / "secret", where.data / "secret")
         with _started(staging, where) as place:
-            told = _verified(place, found)
+            told = _verified(place, found, set_back)
         (staging / "postgres").rename(where.data / "postgres")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -149,8 +164,8 @@ def _started(staging: Path, where: Where) -> Iterator[Place]:
         server.stop()
 
 
-def _verified(place: Place, manifest: Manifest) -> dict[str, Any]:
-    """Hold the copy against the manifest, then against everything that `jobledger verify` knows. Raises Unverified."""
+def _verified(place: Place, manifest: Manifest, set_back: str | None) -> dict[str, Any]:
+    """Hold the copy against the manifest, the notary's memory, and everything that `jobledger verify` knows. Raises Unverified, SetBack."""
     with place.owner() as connection:
         head = _one(connection, "head")[0]
         if head < manifest.position or digest(connection, manifest.position) != manifest.digest:
@@ -160,21 +175,46 @@ def _verified(place: Place, manifest: Manifest) -> dict[str, Any]:
         digest(connection, head)
     # Only now: a migration may add columns, and the hash is of those that there were.
     migrate.migrate(place.dsn)
+    lost = _lost(place, head)
+    if lost is not None and set_back is None:
+        raise SetBack(lost)
     faults: list[str] = []
     undone: list[str] = []
-    # Among them: what the notary remembers to have signed, where its memory lies beside the secret. A copy that is older is told so.
     for check in CHECKS:
-        for verdict in made(check, place, Wanted()):
+        for verdict in made(check, place, Wanted(memory=lost is None)):
             faults += verdict.faults
             undone += [verdict.undone] if verdict.undone else []
     if faults:
         raise Unverified(f"{len(faults)} faults, the first: {faults[0]}")
+    begun = None if lost is None or set_back is None else _begun(place, set_back)
     return {
         "position": head,
         "backed_up": manifest.position,
         "digest": manifest.digest,
         "undone": undone,
+        "origin": begun,
     }
+
+
+def _lost(place: Place, head: int) -> str | None:
+    """What the notary beside this place remembers, and the copy lacks; None when the copy can go on, or nobody remembers."""
+    memory = None if place.notary_dir is None else Notary(place.notary_dir).memory()
+    if memory is None:
+        return None
+    with place.owner() as connection:
+        epoch = tree.epoch(connection)
+    if epoch is not None and epoch.number < memory.epoch:
+        return f"The notary signs {memory.last.origin} by now, and the backup is of {epoch.origin}."
+    if memory.last.size <= head:
+        return None
+    return f"The backup ends at position {head}, and {memory.last.size} events were signed: those behind it would be lost."
+
+
+def _begun(place: Place, reason: str) -> str:
+    """Begin another log in the copy: its name."""
+    assert place.notary_dir is not None, "somebody remembers what was signed"
+    with psycopg.connect(conninfo(place.dsn, Role.PROVER), autocommit=True) as connection:
+        return checkpointer.renew(connection, place.notary_dir, reason).origin
 
 
 def digest(connection: psycopg.Connection[Any], to: int) -> str:

@@ -41,11 +41,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the caller holds and wants: a checkpoint obtained earlier (a signed note), the keys it believes, and whether to read what is older."""
+    """What the caller holds and wants: a checkpoint obtained earlier (a signed note), the keys it believes, and whether to read what is older.
+
+    `memory`: hold the log against what the notary remembers, too."""
 
     since: str | None = None
     keys: tuple[Verifier, ...] = ()
     full: bool = True
+    memory: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def log(place: Place, wanted: Wanted) -> Iterable[Verdict]:
                 raise BadCheckpoint("This database was never signed, and the checkpoint is of one.")
             yield Verdict("log: never signed", undone="No checkpoint was ever signed.")
             return
-        memory = _memory(place)
+        memory = _memory(place) if wanted.memory else None
         current = max((epoch for epoch, _ in known.values()), key=lambda epoch: epoch.number)
         keys, whose = believed(place, wanted, connection, [*known])
         since = None if wanted.since is None else checkpoint.opened(wanted.since, keys)

@@ -162,17 +162,20 @@ class Checkpointer(threading.Thread):
 
 def renew(connection: Connection[Any], folder: Path, reason: str) -> Epoch:
     """Begin another log in place of the one that cannot go on. Raises Refused when there was none, or without a reason."""
-    current = tree.epoch(connection)
-    if current is None:
+    notary, current = Notary(folder), tree.epoch(connection)
+    memory = notary.memory()
+    known = [(current.number, current.origin)] if current else []
+    known += [(memory.epoch, memory.last.origin)] if memory and (current or memory.note) else []
+    if not known:
         raise Refused("This ledger was never signed, so nothing has to begin anew.")
-    base = (
-        current.origin.removesuffix(f"/{current.number}") if current.number > 1 else current.origin
-    )
-    begun = Epoch(current.number + 1, f"{base}/{current.number + 1}", secrets.token_bytes(32))
+    last, origin = max(known)
+    # A name that was signed under once is never given to another tree; one that was only begun when an earlier try ended is taken up.
+    begun_only = memory is not None and memory.epoch == last > 1 and not memory.note
+    number = last if begun_only and (current is None or current.number < last) else last + 1
+    base = origin.removesuffix(f"/{last}") if last > 1 else origin
+    begun = Epoch(number, f"{base}/{number}", secrets.token_bytes(32))
     with connection.transaction():
-        statement = Notary(folder).renew(
-            begun.number, begun.origin, current.origin, reason, datetime.now(UTC)
-        )
+        statement = notary.renew(number, begun.origin, origin, reason, datetime.now(UTC))
         values = (begun.number, begun.origin, begun.blinding, statement)
         connection.execute(tree.SQL["begin"], values)
     return begun

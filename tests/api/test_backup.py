@@ -1,4 +1,5 @@
-"""Backup and restore: what was answered is there again, and what is not what was backed up is never served."""
+"""Backup and restore: what was answered is there again, what is not what was backed up is never served, and what is older than what was signed
+goes on under another name only. Seen red: a restore that does not ask the notary's memory."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ledger.notary import Notary
 from tests.fix_command import Command, commanding
+from tests.fix_embedded import wait_until
 
 SCOPES = ("--scope", "jobs:read", "--scope", "jobs:write")
 
@@ -22,15 +25,28 @@ def backed_up(
     folder = tmp_path_factory.mktemp("backed")
     shutil.copytree(made_cluster, folder / "d")
     with commanding(folder / "d") as command:
+        command.environment["LEDGER_CHECKPOINT_INTERVAL_S"] = "0.1"
         serving = command.serve()
         key = command.answer("keys", "create", "--project", "p", *SCOPES)["key"]
         job = serving.create_job(key, object="kept")
+        signed(command, job["position"])
         told = command.answer("backup", str(folder / "b"), "--with-secret")
         assert told["position"] == job["position"]
-        serving.create_job(key, object="afterwards")
+        signed(command, serving.create_job(key, object="afterwards")["position"])
+        shutil.copytree(folder / "d" / "notary", folder / "b" / "kept elsewhere")
         assert command("backup", str(folder / "b")).returncode == 1, "it is there already"
         assert serving.end() == 0
     return folder / "b", key, job
+
+
+def signed(command: Command, position: int) -> None:
+    """Wait until the notary has signed so much."""
+
+    def is_signed() -> bool:
+        memory = Notary(command.data / "notary").memory()
+        return memory is not None and memory.last.size >= position
+
+    wait_until(is_signed)
 
 
 def restored(command: Command, folder: Path) -> str:
@@ -62,6 +78,34 @@ def test_what_was_answered_is_there_again(
             assert api.get(f"/v1/projects/p/jobs/{job['id']}").json() == job
         assert serving.create_job(key)["position"] == told["position"] + 1
         assert "already" in command("restore", str(backup)).stderr
+        # Without its notary's memory nothing is signed, and an operator is told the way on.
+        wait_until(lambda: "memory is not in" in command("doctor").stdout)
+        assert "checkpoint renew" in command("doctor").stdout
+
+
+def test_a_backup_that_is_older_than_what_was_signed(
+    backed_up: tuple[Path, str, dict[str, object]], tmp_path: Path
+) -> None:
+    """It is refused, and goes on under another name when somebody says why."""
+    backup, key, _ = backed_up
+    with commanding(tmp_path / "new") as command:
+        shutil.copytree(backup / "kept elsewhere", command.data / "notary")
+        kept = Notary(command.data / "notary").memory()
+        assert kept is not None
+        told = restored(command, backup)
+        assert f"{kept.last.size} events were signed" in told
+        assert "--set-back" in told
+        assert Notary(command.data / "notary").memory() == kept
+        again = command.answer("restore", str(backup), "--set-back", "the disk was lost")
+        assert again["origin"] == f"{kept.last.origin}/2"
+        begun = Notary(command.data / "notary").memory()
+        assert begun is not None
+        assert str(kept.last) in begun.statement
+        assert "the disk was lost" in begun.statement
+        command.environment["LEDGER_CHECKPOINT_INTERVAL_S"] = "0.1"
+        serving = command.serve()
+        signed(command, serving.create_job(key)["position"])
+        assert command("verify").returncode == 0
 
 
 def test_a_file_that_was_changed_is_found(

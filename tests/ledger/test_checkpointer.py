@@ -154,6 +154,37 @@ def test_the_way_on_is_recorded_and_another_log(sealed: Sealed) -> None:
         assert renew(connection, sealed.folder, "again").origin == "example.com/log/3"
 
 
+def test_a_name_is_never_given_to_two_logs(sealed: Sealed) -> None:
+    """An old copy of the database knows fewer logs than the notary, or none."""
+    sealed.append(LOG)
+    sealed.seal()
+    with forger(sealed.dsn) as connection:
+        assert renew(connection, sealed.folder, "once").number == 2
+        sealed.seal()
+        connection.execute("DELETE FROM proof.checkpoints WHERE epoch = 2")
+        connection.execute("DELETE FROM proof.leaves WHERE epoch = 2")
+        connection.execute("DELETE FROM proof.tiles WHERE epoch = 2")
+        connection.execute("DELETE FROM proof.keys WHERE epoch = 2")
+        connection.execute("DELETE FROM proof.epochs WHERE epoch = 2")
+        assert renew(connection, sealed.folder, "restored").origin == "example.com/log/3"
+        sealed.seal()
+        connection.execute(
+            "TRUNCATE proof.epochs, proof.leaves, proof.tiles, proof.checkpoints, proof.keys"
+        )
+        assert renew(connection, sealed.folder, "restored").origin == "example.com/log/4"
+    assert sealed.seal().origin == "example.com/log/4"
+
+
+def test_a_new_beginning_that_the_database_lost_is_taken_up(sealed: Sealed) -> None:
+    sealed.append(LOG)
+    sealed.seal()
+    with forger(sealed.dsn) as connection:
+        renew(connection, sealed.folder, "the disk was lost")
+        connection.execute("DELETE FROM proof.epochs WHERE epoch = 2")
+        assert renew(connection, sealed.folder, "again").origin == "example.com/log/2"
+    assert sealed.seal().origin == "example.com/log/2"
+
+
 def test_what_was_never_signed_is_not_renewed(sealed: Sealed) -> None:
     with (
         psycopg.connect(sealed.dsn) as connection,
