@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,13 @@ from api import keys
 from api.diagnosis import CHECKS, Finding, diagnose
 from api.operation import Scope
 from api.place import Place, Where, opened
+from ledger.connection import Role, conninfo
 from ledger.migrate import migrations
+from projections import PROJECTIONS
+from projections.worker import fence
+from tests.fix_embedded import wait_until
+from tests.fix_log import record
+from tests.fix_proof import history
 
 LAST = len(migrations())
 
@@ -80,6 +88,127 @@ def test_a_fault_is_found_and_only_that_one(
     assert found[check].do
 
 
+# What is wrong with the whole server, how it is put right again, and what shows that it has come into effect.
+SERVER_FAULTS: tuple[tuple[str, str, str, str], ...] = (
+    ("durability", "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync", "fsync is off"),
+    ("durability", "ALTER SYSTEM SET full_page_writes = off", "ALTER SYSTEM RESET full_page_writes", "full_page_writes is off"),
+    ("roles", "ALTER ROLE jobledger_app SUPERUSER", "ALTER ROLE jobledger_app NOSUPERUSER", "more than append"),
+    ("roles", "ALTER ROLE jobledger_reader BYPASSRLS", "ALTER ROLE jobledger_reader NOBYPASSRLS", "jobledger_reader"),
+    ("roles", "ALTER ROLE jobledger_keeper CREATEROLE", "ALTER ROLE jobledger_keeper NOCREATEROLE", "jobledger_keeper"),
+    ("roles", "ALTER ROLE jobledger_auditor RENAME TO gone", "ALTER ROLE gone RENAME TO jobledger_auditor", "is missing"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "breaks", "mends", "told"), SERVER_FAULTS)
+def test_a_server_that_is_set_wrong(
+    place: Place, check: str, breaks: str, mends: str, told: str
+) -> None:
+    with place.owner() as owner:
+        try:
+            owner.execute(breaks.encode())
+            owner.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: check in wrong(place))
+            found = wrong(place)[check]
+        finally:
+            owner.execute(mends.encode())
+            owner.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: not wrong(place))
+    assert told in found.says
+    assert found.do
+
+
+def test_a_role_that_owns_the_log(place: Place) -> None:
+    with place.owner() as owner:
+        owner.execute("ALTER TABLE ledger.stored_events OWNER TO jobledger_projector")
+    assert "jobledger_projector" in wrong(place)["roles"].says
+
+
+LIMITS: tuple[tuple[str, str, object, str], ...] = (
+    ("server", "api.diagnosis.SERVER_VERSION_MIN", 990_000, "PostgreSQL 99"),
+    ("data folder", "api.diagnosis.DISK_FREE_BYTES_MIN", 2**62, "Make room"),
+    ("connections", "api.vitals.POOL_CONNECTIONS_MAX", 10_000, "max_connections"),
+)
+
+
+@pytest.mark.parametrize(("check", "limit", "value", "told"), LIMITS)
+def test_a_limit_that_is_passed(
+    place: Place, monkeypatch: pytest.MonkeyPatch, check: str, limit: str, value: object, told: str
+) -> None:
+    monkeypatch.setattr(limit, value)
+    found = wrong(place)
+    assert set(found) == {check}
+    assert told in found[check].do
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), -timedelta(hours=1)])
+def test_this_machine_s_clock_is_off(
+    place: Place, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Off:
+            return cls.fromtimestamp((datetime.now(tz) + ahead).timestamp(), tz)
+
+    monkeypatch.setattr("api.vitals.datetime", Off)
+    found = wrong(place)
+    assert set(found) == {"clock"}
+    assert "3600 s apart" in found["clock"].says
+
+
+def test_read_models_that_are_behind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A served ledger whose read models nobody keeps, then somebody who does not get along."""
+    with place.owner() as owner:
+        owner.execute("SET session_replication_role = replica")
+        record(owner, history(1))
+        owner.execute("RESET session_replication_role")
+        assert wrong(place) == {}, "nobody is served"
+        with psycopg.connect(conninfo(place.dsn, Role.APP)):
+            assert "nobody keeps" in wrong(place)["projections"].says
+            for projection in PROJECTIONS:
+                owner.execute("SELECT pg_advisory_lock(%s)", (fence(projection.name),))
+            assert wrong(place) == {}
+            monkeypatch.setattr("api.vitals.LAG_EVENTS_MAX", 4)
+            assert f"{PROJECTIONS[0].name} 5" in wrong(place)["projections"].says
+
+
+STANDING: tuple[tuple[str, str, str], ...] = (
+    ("projections", "INSERT INTO projections.stopped (name, position, error) VALUES ('jobs', 1, 'odd')", "odd"),
+    ("checkpoint", "INSERT INTO proof.stopped (error, hint) VALUES ('The log was set back.', 'renew')", "set back"),
+    ("anchors", "INSERT INTO proof.anchored (sink, error) VALUES ('file', 'full')", "full"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "statement", "told"), STANDING)
+def test_what_has_stopped_by_itself(place: Place, check: str, statement: str, told: str) -> None:
+    with place.owner() as owner:
+        owner.execute(statement.encode())
+    found = wrong(place)
+    assert set(found) == {check}
+    assert told in found[check].says
+    assert found[check].do
+
+
+def test_that_nothing_outside_keeps_checkpoints_is_said(place: Place) -> None:
+    [found] = [one for one in diagnose(place) if one.check == "anchors"]
+    assert found.good
+    assert "LEDGER_ANCHOR_FILE" in found.says
+
+
+def test_a_database_of_another_encoding(place: Place, postgres_admin: psycopg.Connection) -> None:
+    postgres_admin.execute("DROP DATABASE IF EXISTS latin")
+    postgres_admin.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    latin = replace(place, dsn=make_conninfo(place.dsn, dbname="latin"))
+    try:
+        assert "LATIN1" in wrong(latin)["durability"].says
+    finally:
+        postgres_admin.execute("DROP DATABASE latin WITH (FORCE)")
+
+
+def test_every_check_was_seen_to_find_something() -> None:
+    seen = {check for check, *_ in (*FAULTS, *SERVER_FAULTS, *LIMITS, *STANDING)}
+    assert seen | {"environment", "login"} == {name for name, _ in CHECKS}
+
+
 class _Named:
     """A connection whose statements may name their database."""
 
@@ -112,11 +241,6 @@ def test_a_database_that_never_was_a_ledger(place: Place, database: str) -> None
     found = wrong(place)
     assert {"migrations", "log"} <= set(found)
     assert f"{LAST} of {LAST}" in found["migrations"].says
-
-
-def test_a_full_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.diagnosis.DISK_FREE_BYTES_MIN", 2**62)
-    assert set(wrong(place)) == {"data folder"}
 
 
 def test_looking_changes_nothing(place: Place) -> None:
