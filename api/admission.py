@@ -1,8 +1,7 @@
-"""Admission: which requests a process takes on, so that more load than it can carry changes who is served and not whether.
+"""Admission: what the requests that a process has let in may take of it, so that more load than it can carry changes who is served and not whether.
 
-Invariants: what is refused here has had no effect; a place is given back whatever becomes of the request; one project never holds all places,
-so that a greedy one leaves room for a quiet one; operations that need no credential are always let in, since probes must see an overload.
-Units: requests, bytes. Errors: Busy (503), Crowded and TooFast (429)."""
+Invariants: what is refused here has had no effect; a place is given back whatever becomes of the request; one project never holds all places.
+Whose request is let in next, api/turns.py says. Units: requests, bytes. Errors: Busy (503), Crowded and TooFast (429)."""
 
 from __future__ import annotations
 
@@ -36,10 +35,9 @@ class UnderWay:
 
 
 class Admission:
-    """The places of one process. Its figures are for /metrics and for tests."""
+    """What is under way in one process. Its figures are for /metrics and for tests."""
 
     def __init__(self, chosen: Settings) -> None:
-        self._requests_max = chosen.requests_max
         self._project_requests_max = min(chosen.project_requests_max, chosen.requests_max)
         self._rate = Rate(chosen.key_requests_per_s_max)
         self.requests = 0
@@ -47,12 +45,8 @@ class Admission:
         self.projects: Counter[str] = Counter()
 
     @contextmanager
-    def request(self, *, public: bool = False, crowded: bool = False) -> Iterator[UnderWay]:
-        """A place in the process. `crowded`: the connection itself came when there were too many. Raises Busy."""
-        if crowded and not public:
-            raise Busy("The ledger has as many connections as it takes.")
-        if self.requests >= self._requests_max and not public:
-            raise Busy("The ledger is answering as many requests at once as it takes on.")
+    def request(self) -> Iterator[UnderWay]:
+        """One more, until the block ends."""
         self.requests += 1
         under_way = UnderWay(self)
         try:

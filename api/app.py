@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.edge import Endpoint
 from api.operations import by_path
+from api.porter import PORTER, Porter
 from api.routes import Routes
 from api.secret import Secret
 from api.teller import Teller
@@ -23,16 +25,20 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASG
     teller = Teller(dsn, secret, run_projections=run_projections)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Porter]]:
         async with teller:
-            yield
+            yield {PORTER: teller.porter}
 
-    endpoints = {
-        path: Endpoint(operations, teller.perform, teller.measures, teller.admission, teller.know)
-        for path, operations in by_path().items()
-    }
-    nowhere = Endpoint({}, teller.perform, teller.measures, teller.admission, teller.know)
-    return _App(endpoints, nowhere, Starlette(lifespan=lifespan))
+    endpoint = partial(
+        Endpoint,
+        perform=teller.perform,
+        measures=teller.measures,
+        admission=teller.admission,
+        admit=teller.gate.admit,
+        porter=teller.porter,
+    )
+    endpoints = {path: endpoint(operations) for path, operations in by_path().items()}
+    return _App(endpoints, endpoint({}), Starlette(lifespan=lifespan))
 
 
 class _App:

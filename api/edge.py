@@ -6,26 +6,24 @@ read; nothing of a request but its method, path, status and credential id is log
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from urllib.parse import parse_qsl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
-from uuid_utils import uuid7
 
 from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
-from api.dialects.dialect import Dialect
-from api.faults import BadSyntax, Broken, NoSuchPath, TooLarge, TooSlow, WrongMethod
-from api.line import CROWDED
+from api.dialects.dialect import Dialect, SignedRequest
+from api.faults import Broken, NoSuchPath, TooSlow, WrongMethod
+from api.head import asked_in, query_of
 from api.log import about_request
 from api.measures import Measures
 from api.operation import Asked, Operation, Said
 from api.operation import Scope as Right
+from api.porter import TURN, WHOLE, Porter
+from api.turns import Turn
 from api.unpacking import too_large, unpacked
 from ledger import settings
 from ledger.errors import LedgerError
@@ -33,8 +31,7 @@ from ledger.errors import LedgerError
 log = structlog.get_logger("api")
 
 Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
-Know = Callable[[Dialect, Operation, Asked], Awaitable[None]]
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+Admit = Callable[[Dialect, Operation, Asked], Awaitable[None]]
 
 
 class ClientGone(Exception):
@@ -50,18 +47,20 @@ class Endpoint:
         perform: Perform,
         measures: Measures,
         admission: Admission,
-        know: Know,
+        admit: Admit,
+        porter: Porter,
     ) -> None:
         self._operations = operations
-        self._know = know
+        self._admit = admit
         self._admission = admission
         self._perform = perform
         self._measures = measures
+        self._porter = porter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        began = time.perf_counter()
-        asked = _asked(scope)
+        began = time.perf_counter() - _waited_s(scope)
+        asked = asked_in(scope)
         dialect = dialect_of(asked.path)
         asked.method = dialect.method(asked)
         operation = self._operation(asked)
@@ -90,15 +89,14 @@ class Endpoint:
         scope: Scope,
         receive: Receive,
     ) -> Said:
-        public = operation is not None and operation.scope is Right.PUBLIC
-        crowded = CROWDED in scope.get("state", ())
         try:
-            with self._admission.request(public=public, crowded=crowded) as under_way:
-                bytes_max = await self._bytes_max(dialect, operation, asked, receive)
-                await _read(asked, scope, receive, under_way, bytes_max)
-                if operation is None:
-                    raise self._nowhere(asked)
-                return await self._perform(dialect, operation, asked)
+            async with self._turn(operation, scope) as turn:
+                with self._admission.request() as under_way:
+                    if operation is None:
+                        raise self._nowhere(asked)
+                    await self._let_in(dialect, operation, asked)
+                    await _read(asked, scope, receive, under_way, operation.body_bytes_max, turn)
+                    return await self._perform(dialect, operation, asked)
         except LedgerError as error:
             if error.changed is None:
                 log.error(
@@ -123,19 +121,27 @@ class Endpoint:
                 ),
             )
 
-    async def _bytes_max(
-        self, dialect: Dialect, operation: Operation | None, asked: Asked, receive: Receive
-    ) -> int:
-        """How large the body may be: larger than all may send only for whom we know already."""
-        if operation is None or operation.body_bytes_max <= settings.BODY_BYTES_MAX:
-            return settings.BODY_BYTES_MAX
+    @asynccontextmanager
+    async def _turn(self, operation: Operation | None, scope: Scope) -> AsyncIterator[Turn | None]:
+        """The request's turn, ended in any case: the line has asked for it, or else it is asked for here, but by nobody who asks for nothing."""
+        turn: Turn | None = scope.get("state", {}).get(TURN)
+        if turn is None and operation is not None and operation.scope is not Right.PUBLIC:
+            turn = self._porter.later(dict(scope["headers"]))
         try:
-            await self._know(dialect, operation, asked)
-        except LedgerError:
-            # Hanging up on a client that still sends would keep the refusal from it.
-            await _discard(receive)
-            raise
-        return operation.body_bytes_max
+            if turn is not None:
+                await turn.again()
+            yield turn
+        finally:
+            if turn is not None:
+                turn.end()
+
+    async def _let_in(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
+        """Ask for the credential before the body is read, but where the body is a part of it."""
+        if operation.scope is Right.PUBLIC or asked.method in ("GET", "HEAD"):
+            return
+        if dialect.credential_in_body or isinstance(dialect.credential(asked), SignedRequest):
+            return
+        await self._admit(dialect, operation, asked)
 
     def _nowhere(self, asked: Asked) -> LedgerError:
         if not self._operations:
@@ -144,59 +150,17 @@ class Endpoint:
         return WrongMethod(f"{asked.path[:200]} does not take {asked.method[:20]}.", allow=allow)
 
 
-def _asked(scope: Scope) -> Asked:
-    """The request as far as its head tells. A query that cannot be read is left out here and refused by `_read`."""
-    headers = {
-        name.decode("latin-1").lower(): word.decode("latin-1") for name, word in scope["headers"]
-    }
-    given = headers.get("x-request-id", "")
-    try:
-        query = _query(scope)
-    except LedgerError:
-        query = ()
-    return Asked(
-        method=scope["method"],
-        path=scope["path"],
-        query=query,
-        headers=headers,
-        path_params=scope.get("path_params", {}),
-        now=datetime.now(UTC),
-        request_id=given if _REQUEST_ID.fullmatch(given) else str(uuid7()),
-        base_url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
-        target=_target(scope) if "signature-input" in headers else "",
-    )
-
-
-def _target(scope: Scope) -> str:
-    """Path and query as they were sent: what a signature is over."""
-    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-    return str(scope["raw_path"].decode("latin-1")) + query
-
-
-def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
-    raw = scope["query_string"]
-    if not raw and len(scope["path"]) <= settings.URL_LENGTH_MAX:
-        return ()
-    if len(raw) + len(scope["path"]) > settings.URL_LENGTH_MAX:
-        raise TooLarge(f"The address is longer than {settings.URL_LENGTH_MAX} characters.")
-    try:
-        pairs = parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1_000
-        )
-    except ValueError as error:
-        raise BadSyntax("The query string is not percent-encoded UTF-8.") from error
-    for name, word in pairs:
-        if "\x00" in name or "\x00" in word:
-            raise BadSyntax("The query string holds the character U+0000.")
-    return tuple(pairs)
-
-
 async def _read(
-    asked: Asked, scope: Scope, receive: Receive, under_way: UnderWay, bytes_max: int
+    asked: Asked,
+    scope: Scope,
+    receive: Receive,
+    under_way: UnderWay,
+    bytes_max: int,
+    turn: Turn | None,
 ) -> None:
     """Fill in the body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
     if not asked.query and scope["query_string"]:
-        _query(scope)
+        query_of(scope)
     if asked.method in ("GET", "HEAD"):
         return
     declared = asked.headers.get("content-length", "0")
@@ -204,9 +168,14 @@ async def _read(
         raise too_large(bytes_max)
     try:
         async with asyncio.timeout(settings.BODY_S):
+            # Whoever keeps us waiting works on nothing: others may have his place.
+            if turn is not None and not _is_whole(scope):
+                turn.rest()
             asked.body = await _body(asked, receive, under_way, bytes_max)
     except TimeoutError as error:
         raise TooSlow(f"The body was not here after {settings.BODY_S:g} s.") from error
+    if turn is not None:
+        await turn.again()
 
 
 async def _body(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: int) -> bytes:
@@ -221,16 +190,15 @@ async def _body(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: 
             return unpacking.body()
 
 
-async def _discard(receive: Receive) -> None:
-    """Take what a client sends, as far as any client may and for so long, and keep nothing of it."""
-    room = settings.BODY_BYTES_MAX
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(settings.BODY_S):
-            while room > 0:
-                message = await receive()
-                room -= len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
+def _waited_s(scope: Scope) -> float:
+    turn: Turn | None = scope.get("state", {}).get(TURN)
+    return turn.waited_s if turn is not None else 0.0
+
+
+def _is_whole(scope: Scope) -> bool:
+    """Whether all of the request is here. Only the line knows; where none tells, nobody is kept waiting for it."""
+    whole: Callable[[], bool] | None = scope.get("state", {}).get(WHOLE)
+    return whole is None or whole()
 
 
 def _start(said: Said, asked: Asked) -> Message:

@@ -1,15 +1,18 @@
-"""A line: one client's connection, which may not keep the ledger waiting.
+"""A line: one client's connection, which may not keep the ledger waiting, and on which the porter decides at the head of each request.
 
 Invariants: a client that owes the rest of a request, or does not read its answer, is left after a time; a head is bounded while it arrives;
-what is cut here has had no effect, since a request begins with its last byte. Beyond CONNECTIONS_MAX a line's requests are refused in their
-dialect's words; beyond CONNECTIONS_HELD_MAX it is closed unheard. Units: seconds of the event loop's clock, bytes. Errors: none."""
+what is cut or refused here has had no effect. A request that is not let in costs neither a task nor a look at its body, and the line stays
+open for the next. Beyond CONNECTIONS_MAX a line's requests are refused in their dialect's words; beyond CONNECTIONS_HELD_MAX it is closed
+unheard. Units: seconds of the event loop's clock, bytes. Errors: none."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
-from typing import Any
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import unquote
 
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
@@ -20,9 +23,16 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from api.faults import BadSyntax, TooLarge
+from api.porter import CROWDED, PORTER, TURN, WHOLE, Porter
+from api.turns import Turn
 from ledger import settings
+from ledger.errors import LedgerError
 
-CROWDED = "crowded"  # in a scope's state: the line came when there were too many
+NO_HTTP: Final = BadSyntax("This is not a request of HTTP/1.1 as RFC 9112 has it.")
+HEAD_TOO_LARGE: Final = TooLarge(
+    f"The head of the request is longer than {settings.HEAD_BYTES_MAX} bytes."
+)
 
 
 class Line(HttpToolsProtocol):
@@ -39,9 +49,14 @@ class Line(HttpToolsProtocol):
         self._owing_s: float | None = None
         self._stuck_s: float | None = None
         self._in_head = True
+        self._crowded = False
+        self._ended = False
         self._message_bytes = 0
+        self.url = b""  # uvicorn's own is there from the first message on
         self._looking: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
+        self._turn: Turn | None = None
+        self._porter: Porter | None = app_state.get(PORTER)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -49,8 +64,7 @@ class Line(HttpToolsProtocol):
         if len(self.connections) > settings.CONNECTIONS_HELD_MAX:
             transport.abort()
             return
-        if len(self.connections) > settings.settings().connections_max:
-            self.app_state = {**self.app_state, CROWDED: True}
+        self._crowded = len(self.connections) > settings.settings().connections_max
         self._owing_s = self.loop.time()
         self._look_later()
 
@@ -58,6 +72,8 @@ class Line(HttpToolsProtocol):
         """It has gone."""
         if self._looking is not None:
             self._looking.cancel()
+        if self._turn is not None and self._turn.waiting:
+            self._turn.end()
         self._stop_answering()
         super().connection_lost(exc)
 
@@ -70,10 +86,7 @@ class Line(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._in_head and self._message_bytes > settings.HEAD_BYTES_MAX:
-            self.transport.write(
-                STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.close()
+            self._refuse_shapeless(HEAD_TOO_LARGE)
         elif self._message_bytes > settings.HEAD_BYTES_MAX + 4 * settings.BODY_BYTES_MAX:
             # The answer was given long ago, and the client goes on all the same.
             self._leave()
@@ -88,6 +101,16 @@ class Line(HttpToolsProtocol):
         """The request is here."""
         self._in_head, self._owing_s, self._message_bytes = True, None, 0
         super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete or self.transport.is_closing():
+            return
+        # It was answered before it was here.
+        if not cycle.keep_alive or cycle.waiting_for_100_continue:
+            self.transport.close()
+        elif self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write."""
@@ -100,10 +123,72 @@ class Line(HttpToolsProtocol):
         super().resume_writing()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer a request. Behind others on its line it may be due when the client has gone."""
-        if not self.transport.is_closing():
-            self._answering = cycle
+        """Answer a request when its turn comes. Behind others on its line it may be due when the client has gone."""
+        if self.transport.is_closing() or self._ended:
+            return
+        self._answering = cycle
+        if not cycle.keep_alive:
+            cycle.transport = cast("asyncio.Transport", _LastAnswer(self, cycle))
+        porter = self._porter
+        if porter is None or porter.is_public(cycle.scope):
             super()._start_asgi_task(cycle, app)
+            return
+        headers = dict(cycle.scope["headers"])
+        refuse = partial(self._refuse, cycle, headers)
+        if self._crowded:
+            refuse(CROWDED)
+            return
+        # What begins is a task, which looks at the state when it runs.
+        turn = porter.ask(headers, partial(super()._start_asgi_task, cycle, app), refuse)
+        self._turn = turn
+        cycle.scope["state"] |= {TURN: turn, WHOLE: lambda: not cycle.more_body}
+
+    def _refuse(
+        self, cycle: RequestResponseCycle, headers: dict[bytes, bytes], error: LedgerError
+    ) -> None:
+        """Send one request away. Its body is read over, so that the line is good for the next."""
+        assert self._porter is not None
+        last = not cycle.keep_alive or cycle.waiting_for_100_continue
+        self._say(*self._porter.briefs.said(cycle.scope, headers, error), last=last)
+        cycle.response_started = cycle.response_complete = True
+        if last:
+            self.hang_up(cycle)
+        elif self.pipeline:
+            # Not from here: a thousand may be refused at once, each from within the one before.
+            self.loop.call_soon(self.on_response_complete)
+        else:
+            self.on_response_complete()
+
+    def _say(self, status: int, lines: bytes, body: bytes, *, last: bool) -> None:
+        given = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
+        close = b"connection: close\r\n" if last else b""
+        self.transport.write(b"".join((STATUS_LINE[status], *given, lines, close, b"\r\n", body)))
+
+    def hang_up(self, cycle: RequestResponseCycle) -> None:
+        """No more answers. A client that is still sending would lose this one if it were not heard to its end."""
+        self._ended = True
+        if cycle.more_body and self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser has given up: `msg` is its word for all that is no HTTP."""
+        self._refuse_shapeless(NO_HTTP)
+
+    def _refuse_shapeless(self, error: LedgerError) -> None:
+        """Say no to what is no request, unless an answer before it is still to be finished, and close the line."""
+        owed = self._answering is not None and not self.cycle.response_complete
+        if owed and (self._in_head or self.pipeline):
+            self.cycle.keep_alive = False  # the last answer of this line
+            self.flow.pause_reading()
+            return
+        if self._porter is not None and not (owed and self.cycle.response_started):
+            headers = dict(self.headers or ())
+            scope = {"scheme": self.scheme, "headers": self.headers or [], **_place(self.url)}
+            self._say(*self._porter.briefs.said(scope, headers, error), last=True)
+        self._stop_answering()
+        self.transport.close()
 
     def _stop_answering(self) -> None:
         # uvicorn tells the newest request of the line, which is not the one that is being answered when clients send several at once.
@@ -134,3 +219,25 @@ class Line(HttpToolsProtocol):
             socket.SOL_SOCKET, socket.SO_LINGER, at_once
         )
         self.transport.abort()
+
+
+class _LastAnswer:
+    """A line's transport as the last answer on it sees it: to close it is to hang up."""
+
+    def __init__(self, line: Line, cycle: RequestResponseCycle) -> None:
+        self._line = line
+        self._cycle = cycle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._line.transport, name)
+
+    def close(self) -> None:
+        """All is said."""
+        self._line.hang_up(self._cycle)
+
+
+def _place(url: bytes) -> dict[str, Any]:
+    """As much of an ASGI scope as an address gives that may be none."""
+    raw, _, query = (url if url.startswith(b"/") else b"/").partition(b"?")
+    path = unquote(raw.decode("latin-1"))
+    return {"method": "GET", "path": path, "raw_path": raw, "query_string": query}

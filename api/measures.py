@@ -19,8 +19,10 @@ class Measures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._queue()
         self._seal()
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._brief: dict[tuple[str, str], tuple[Counter, Counter]] = {}
         self._requests = Counter(
             "jobledger_requests",
             "Requests answered.",
@@ -43,7 +45,6 @@ class Measures:
         self._events = Counter(
             "jobledger_appended_events", "Events appended by this process.", registry=self.registry
         )
-        self.waiting = self._gauge("jobledger_commit_waiting", "Writes waiting for a commit.")
         self.under_way = self._gauge(
             "jobledger_requests_under_way", "Requests that hold a place in this process."
         )
@@ -64,6 +65,12 @@ class Measures:
             "1 when a read model stopped at an event it cannot read.",
             ("projection",),
         )
+
+    def _queue(self) -> None:
+        self.turns_waiting = self._gauge(
+            "jobledger_requests_waiting", "Requests that wait for a place in this process."
+        )
+        self.waiting = self._gauge("jobledger_commit_waiting", "Writes waiting for a commit.")
 
     def _seal(self) -> None:
         self.signed = self._gauge(
@@ -96,6 +103,16 @@ class Measures:
     def refused(self, dialect: Dialect, error: LedgerError) -> None:
         """Count one refusal."""
         self._refusals.labels(dialect.name, error.code).inc()
+
+    def brief(self, dialect: Dialect, error: LedgerError, status: int) -> None:
+        """Count one request that was refused at its head; it took no time worth telling."""
+        counted = self._brief.get((dialect.name, error.code))
+        if counted is None:
+            requests = self._requests.labels(dialect.name, "none", str(status))
+            counted = (requests, self._refusals.labels(dialect.name, error.code))
+            self._brief[(dialect.name, error.code)] = counted
+        counted[0].inc()
+        counted[1].inc()
 
     def appended(self, events: int) -> None:
         """Count events of one commit."""

@@ -84,6 +84,7 @@ class Pages:
         measures = self._teller.measures
         measures.waiting.set(self._teller.committer.waiting)
         measures.under_way.set(self._teller.admission.requests)
+        measures.turns_waiting.set(self._teller.porter.turns.waiting)
         measures.bodies_bytes.set(self._teller.admission.bodies_bytes)
         try:
             async with self._teller.pool.connection() as connection:

@@ -16,13 +16,13 @@ from psycopg_pool import AsyncConnectionPool
 from api import past, proofs
 from api.admission import Admission
 from api.auth import Authenticator
-from api.authority import authorised
 from api.batch import results
 from api.batch.batches import Batches
 from api.batch.question import Results, Submission
 from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
-from api.faults import Behind, Unauthenticated
+from api.faults import Behind
+from api.gate import Gate
 from api.maintenance import Switch
 from api.measures import Measures
 from api.oidc import Issuer, trust_of
@@ -43,10 +43,12 @@ from api.operation import (
     committed_position,
 )
 from api.pages import Pages
+from api.porter import Porter
 from api.refusals import refusals
 from api.refused import Refusals
 from api.secret import Secret
 from api.travel import Travel
+from api.turns import Turns
 from ledger import names, settings
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
@@ -81,6 +83,7 @@ class Teller:
         self._wait_s_max = chosen.wait_s_max
         self.measures = Measures()
         self.admission = Admission(chosen)
+        self.porter = Porter(Turns(chosen), self.measures)
         self.pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
             conninfo(dsn, Role.READER),
             kwargs={"autocommit": True},
@@ -105,6 +108,7 @@ class Teller:
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.refused = Refusals(dsn)
+        self.gate = Gate(self.switch, self.authenticator, self.porter, self.refused)
         self.travel = Travel(self.pool, self._reached)
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -132,12 +136,12 @@ class Teller:
         await self._open.aclose()
 
     async def perform(self, dialect: Dialect, operation: Operation, asked: Asked) -> Said:
-        """Authenticate, authorise, ask, answer, tell; unless it is in maintenance."""
+        """Ask, answer, tell: for who was admitted, or is now."""
         if operation.scope is Scope.PUBLIC:
             return await self._answered(operation, asked)
+        if asked.principal is None:
+            await self.gate.admit(dialect, operation, asked)
         try:
-            await self.switch.check(operation.scope)
-            await self.know(dialect, operation, asked)
             with self.admission.of(asked.who):
                 return await self._answered(operation, asked)
         except LedgerError as error:
@@ -181,18 +185,6 @@ class Teller:
                 return await proofs.answer(self.pool, question, seen)
             case Nothing():
                 return None
-
-    async def know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
-        """Fill in who asks, if he may."""
-        credential = dialect.credential(asked)
-        if credential is None:
-            log.warning("credential refused", reason="missing", operation=operation.id)
-            raise Unauthenticated(
-                "This operation needs a credential, and the request brought none.", lack="missing"
-            )
-        # Known from here on, also to be refused.
-        asked.principal = await self.authenticator.resolve(credential, asked.now)
-        asked.principal = authorised(asked.principal, operation, asked)
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
         committed = await self._commit(write)

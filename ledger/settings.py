@@ -40,8 +40,11 @@ HEAD_BYTES_MAX = 65_536  # bytes of a request's head, counted while it arrives: 
 CONNECTIONS_MAX = 1_000  # HTTP connections that one process serves; on later ones each request is answered 503
 CONNECTIONS_HELD_MAX = 2_000  # connections that are open at all; later ones are closed unheard, before they use up the open files
 FILES_BESIDE_CONNECTIONS = 256  # open files that a process needs for itself: database connections, logs, modules
-REQUESTS_MAX = 512  # requests under way in one process: at a thousand answers a second the last of them waits half a second
-PROJECT_REQUESTS_MAX = 256  # of them, those of one project: half, so that a greedy tenant leaves room for the others
+REQUESTS_MAX = 128  # requests at work in one process: at a thousand answers a second the last of them takes an eighth of one
+PROJECT_REQUESTS_MAX = 96  # of them, those of one project: a quarter is always left for the others
+REQUESTS_WAITING_MAX = 256  # requests that wait for a place, all projects together: at a thousand answers a second a quarter of one
+TURN_S_MAX = 0.5  # how long one may wait for a place: later than that its client would rather be told to come back
+BRIEF_KEPT_MAX = 1_024  # wordings of refusals that are kept (about a KiB each): one for each host name, and each method of GoGrid's
 KEY_REQUESTS_PER_S_MAX = 10_000  # requests of one key in a second: only what runs away meets it; set it lower where you hand out keys
 BODIES_BYTES_MAX = 64 * 1024 * 1024  # bytes of all bodies under way in one process, unpacked: bounds memory whatever is sent at once
 HEAD_S = 10.0  # how long the head of a request may take to arrive
@@ -69,12 +72,8 @@ RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
 # --- import and export ---------------------------------------------------------------------------------------------------------------
 IMPORT_EVENTS_MAX = 3_000  # events in one append: writers beside an import wait no longer than that takes; larger is no faster (measured)
 IMPORT_BYTES_MAX = 2 * 1024 * 1024  # bytes of bodies in one append
-IMPORT_LINE_BYTES_MAX = (
-    1024 * 1024
-)  # bytes of one line of a file: a file without line ends must not fill the memory
-IMPORT_DOCUMENT_BYTES_MAX = (
-    8 * 1024 * 1024
-)  # bytes of one job in a response of another system: memory holds one of them
+IMPORT_LINE_BYTES_MAX = 1024 * 1024  # bytes of one line of a file: a file without line ends must not fill the memory
+IMPORT_DOCUMENT_BYTES_MAX = 8 * 1024 * 1024  # bytes of one job in a response of another system: memory holds one of them
 IMPORT_ENTRIES_MAX = 10_000  # entries of one job's history in such a response: each is decided on top of those before it
 IMPORT_MARKUP_DEPTH_MAX = 64  # elements within each other in a response in XML: GoGrid's nest 9 deep
 IMPORT_LINES_AHEAD = 100  # lines of an NDJSON table that are looked at for the columns it has
@@ -101,9 +100,7 @@ LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row
 POOL_CONNECTIONS_MAX = 10  # read connections of one process
 POOL_WAITING_MAX = 512  # requests that may wait for one; more answer 503
 POOL_ACQUIRE_TIMEOUT_S = 2.0  # how long they wait
-CONNECT_TIMEOUT_S = (
-    10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
-)
+CONNECT_TIMEOUT_S = 10.0  # how long a command waits for a server to take its connection; a URL may say otherwise
 KEEPALIVE_IDLE_S = 10  # a database connection over TCP that is silent for so long is asked whether it lives
 KEEPALIVE_INTERVAL_S = 5  # between two such questions
 KEEPALIVE_COUNT = 3  # questions without an answer after which it is dead: a lost network is noticed within 25 s
@@ -112,16 +109,12 @@ EMBEDDED_START_S = 60.0  # a start may have to replay the log of a crash first
 EMBEDDED_STOP_S = 60.0  # a fast stop writes a checkpoint before it ends
 EMBEDDED_POLL_S = 0.01  # how often a start or stop looks at the server's status file
 EMBEDDED_WATCH_S = 1.0  # how often `serve` looks whether its database still runs, to start it again
-EMBEDDED_LOG_BYTES_MAX = (
-    16 * 1024 * 1024
-)  # of postgres.log; a longer one is set aside once at the next start
+EMBEDDED_LOG_BYTES_MAX = 16 * 1024 * 1024  # of postgres.log; a longer one is set aside once at the next start
 BACKUP_S_MAX = 86_400.0  # how long a backup or its check may take: a day
 DIGEST_EVENTS_MAX = 50_000  # events hashed by one statement of a backup: bounds its memory
 CLOCK_OFF_S_MAX = 5.0  # `jobledger doctor` tells of clocks that are further apart: revocation and signatures are promised to seconds
 LAG_EVENTS_MAX = 50_000  # `jobledger doctor` tells of read models that are further behind: more than one fold
-DISK_FREE_BYTES_MIN = (
-    1024**3
-)  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
+DISK_FREE_BYTES_MIN = 1024**3  # `jobledger doctor` warns below: a busy hour of write-ahead log must fit
 SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run against
 
 # --- projections -------------------------------------------------------------------------------------------------------------------
@@ -157,7 +150,6 @@ GETS_MAX = 256  # jobs asked for by id in one question: each takes a few microse
 COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
-
 PAST_FEW_MAX = 2_000  # jobs in the states asked for that a list of the past puts in order itself (some ms); of more, one is soon met in order
 
 # --- audit -------------------------------------------------------------------------------------------------------------------------
@@ -168,9 +160,7 @@ REFUSALS_PAUSE_S = 0.5  # how long refused commands are gathered, so that many a
 REFUSAL_REASON_LENGTH_MAX = 1_000  # characters of a reason that are kept
 
 # --- credentials -------------------------------------------------------------------------------------------------------------------
-KEY_CACHE_S = (
-    3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
-)
+KEY_CACHE_S = 3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
 KEY_AHEAD_S = 1.5  # a key in use is looked up again at this age, while it is still believed, so that nobody waits for it
 KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
 KEY_OVERLAP_HOURS = 168.0  # a week: how long a rotated key stays good beside its successor, unless said otherwise
@@ -183,10 +173,7 @@ OIDC_FETCH_PAUSE_S = 10.0  # between two fetches of them because a token names a
 OIDC_FETCH_S = 5.0  # how long an issuer may take to answer
 OIDC_KEYS_BYTES_MAX = 256 * 1024  # of an issuer's keys: some kilobytes are usual
 OIDC_LEEWAY_S = 30  # by how much an issuer's clock may differ from ours
-SIGNATURE_WINDOW_S = (
-    600  # a GoGrid signature carries no time: the clock may be off by so much either way
-)
-
+SIGNATURE_WINDOW_S = 600  # a GoGrid signature carries no time: the clock may be off by so much either way
 
 # --- maintenance -------------------------------------------------------------------------------------------------------------------
 MAINTENANCE_CACHE_S = 1.0  # how long a process believes what it knows of maintenance without looking again
@@ -229,12 +216,23 @@ class Settings(BaseSettings):
         description="HTTP connections that one process serves.",
     )
     requests_max: int = Field(
-        default=REQUESTS_MAX, ge=1, description="Requests under way in one process."
+        default=REQUESTS_MAX, ge=1, description="Requests at work in one process."
+    )
+    requests_waiting_max: int = Field(
+        default=REQUESTS_WAITING_MAX,
+        ge=1,
+        description="Requests that wait for a place in one process.",
+    )
+    turn_s_max: float = Field(
+        default=TURN_S_MAX,
+        gt=0,
+        le=60,
+        description="How long a request may wait for a place, in seconds.",
     )
     project_requests_max: int = Field(
         default=PROJECT_REQUESTS_MAX,
         ge=1,
-        description="Requests of one project under way in one process.",
+        description="Requests of one project at work in one process.",
     )
     key_requests_per_s_max: int = Field(
         default=KEY_REQUESTS_PER_S_MAX,

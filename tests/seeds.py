@@ -120,7 +120,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "no-admission", "P8", "A process takes on whatever comes.",
-        (Change("api/admission.py", "if self.requests >= self._requests_max and not public:", "if self.requests < 0:"),),
+        (Change("api/turns.py", "return self.working < self._places_max and not", "return not"),),
         "tests/api/test_admission.py::test_a_process_takes_on_only_so_much", "assert 429 == 503",
     ),
     Seed(

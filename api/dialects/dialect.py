@@ -5,7 +5,7 @@ Every fault of a path under its prefixes is worded by `fault`, a 404, 405 and 50
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,8 @@ class Dialect:
     """One row of DIALECTS. A path belongs to the first dialect with a prefix that it starts with; `challenge` is its WWW-Authenticate.
 
     `credential` finds what the client offered, or None; `fault` words an error for what was asked; `security` are OpenAPI's schemes, all of
-    which a request carries; `method` is the verb that a request means, and never refuses."""
+    which a request carries; `method` is the verb that a request means, and never refuses. `echo`: whatever of path, query and headers its faults
+    show, but for the host and the request id; `credential_in_body`: of operations that take a form."""
 
     name: str
     title: str
@@ -66,3 +67,7 @@ class Dialect:
     challenge: str | None = 'Bearer realm="job ledger"'
     security: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: BEARER)
     method: Callable[[Asked], str] = lambda asked: asked.method
+    echo: Callable[[str, bytes, Mapping[bytes, bytes]], Hashable] = lambda path, query, headers: (
+        None
+    )
+    credential_in_body: bool = False

@@ -43,7 +43,7 @@ def test_what_can_be_carried_is_carried(live_server: LiveServer) -> None:
 
 
 def test_what_cannot_is_refused_and_has_no_effect(narrow_server: NarrowServer) -> None:
-    server = narrow_server({"LEDGER_PROJECT_REQUESTS_MAX": 2})
+    server = narrow_server({"LEDGER_REQUESTS_MAX": 2, "LEDGER_REQUESTS_WAITING_MAX": 2})
     found = arrivals(server, 0)
     assert found["refused"] > 0
     assert found["accepted"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,31 @@ def test_a_project_leaves_room_for_others(narrow_server: NarrowServer) -> None:
         assert server.client.get("/api/v2/jobs").status_code == 503
         assert other.get("/v1/projects/other/jobs").status_code == 200
     create(server.client)
+
+
+def test_a_body_that_does_not_come_takes_nobodys_place(narrow_server: NarrowServer) -> None:
+    server = narrow_server({"LEDGER_REQUESTS_MAX": 1})
+    create(server.client)
+    key = server.client.headers["authorization"]
+    head = f"POST {JOBS} HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\nauthorization: {key}\r\n\r\n"
+    with socket.create_connection((server.host, server.port), timeout=DEADLINE_S) as slow:
+        slow.sendall(head.encode() + b'{"type"')
+        for _ in range(3):
+            create(server.client)
+        slow.sendall(b':"Tt"}')
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 201 ")
+
+
+def test_every_place_is_given_back(narrow_server: NarrowServer) -> None:
+    """By a request that goes nowhere, has no credential, or is not what it should be, too."""
+    server = narrow_server({"LEDGER_REQUESTS_MAX": 1})
+    nobody = server.opened()
+    for _ in range(3):
+        assert server.client.delete(JOBS).status_code == 405
+        assert server.client.get("/nowhere").status_code == 404
+        assert nobody.get(JOBS).status_code == 401
+        assert server.client.post(JOBS, content=b"{").status_code == 400
+        create(server.client)
 
 
 def test_a_key_asks_only_so_often(narrow_server: NarrowServer) -> None:

@@ -95,7 +95,7 @@ def test_a_head_without_end_is_refused(shared_server: LiveServer) -> None:
                 line.sendall(b"x: " + b"y" * 4_000 + b"\r\n")
         except ConnectionError:
             pass
-        assert all_that_comes(line)[:12] in (b"HTTP/1.1 431", b"")
+        assert all_that_comes(line)[:12] in (b"HTTP/1.1 413", b"")
     create(shared_server.client)
 
 

@@ -96,3 +96,57 @@ def test_a_head_that_no_client_sends(shared_server: LiveServer, case: str) -> No
 def _unchanged(server: LiveServer, key: str) -> None:
     client = server.opened({"Authorization": f"Bearer {key}"})
     assert client.get("/v1/projects/wire/events").json()["events"] == []
+
+
+# Heads that are no HTTP, and the path whose dialect answers: uvicorn itself would say it in plain text.
+SHAPELESS: Mapping[str, tuple[bytes, bytes, bytes]] = {
+    "native": (PATH, b"application/problem+json", b'"code":"bad_syntax"'),
+    "gogrid": (b"/api/grid/job/list?format=xml", b"text/xml", b"IllegalArgumentException"),
+    "orange": (b"/projects/demo/jobs", b"application/json", b'"code":28'),
+    "comestri": (b"/api/v2/jobs", b"application/json", b'"error":"Unprocessable Entity"'),
+    "geoop": (b"/jobs", b"application/json", b'"type":"syntax"'),
+}
+
+
+@pytest.mark.parametrize("dialect", SHAPELESS)
+def test_what_is_no_http_is_refused_in_the_dialects_words(
+    shared_server: LiveServer, dialect: str
+) -> None:
+    path, media_type, word = SHAPELESS[dialect]
+    answer = said(shared_server, b"POST " + path + b" HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 422 ")), answer
+    assert b"content-type: " + media_type in head
+    assert b"connection: close" in head
+    assert word in body
+
+
+def test_an_answer_that_is_owed_comes_before_a_shapeless_request(
+    shared_server: LiveServer,
+) -> None:
+    key, _ = shared_server.make_key("wire")
+    good = b"GET " + PATH + f" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+    answer = said(shared_server, good + b"nonsense\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("sent", [0, 200_000], ids=["nothing of it", "some of it"])
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"], ids=["goes on", "last"])
+def test_a_bad_credential_is_refused_before_the_body_is_read(
+    shared_server: LiveServer, sent: int, last: bytes
+) -> None:
+    """Eight megabytes are announced and most of them never sent; whoever waits for them gives no answer for half a minute."""
+    head = b"POST " + PATH + b" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer jl_0_0_0\r\n" + last
+    with socket.create_connection((shared_server.host, shared_server.port), timeout=20) as line:
+        line.sendall(head + b"Content-Length: 8000000\r\n\r\n" + b"x" * sent)
+        assert line.recv(65_536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_line_is_good_for_more_after_such_a_refusal(shared_server: LiveServer) -> None:
+    key, _ = shared_server.make_key("wire")
+    bad = b"POST " + PATH + b" HTTP/1.1\r\nHost: a\r\n" + sized(b"x" * 500_000)
+    good = f"GET /v1/projects/wire/jobs HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n"
+    answer = said(shared_server, bad + good.encode() + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 401 "), answer
+    assert b"HTTP/1.1 200 " in answer

@@ -19,6 +19,7 @@ GEOOP = Dialect(
     credential=credential,
     fault=fault,
     method=method,
+    echo=lambda path, query, headers: headers.get(b"x-version"),
     description=(
         "GeoOp's API 1.x as far as it is about jobs. PATCH moves a job to another status, DELETE cancels it; both take many jobs on the"
         " collection, all or none. X-Method overrides the verb, and X-Version is echoed."

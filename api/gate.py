@@ -1,0 +1,57 @@
+"""The gate: who asks, and whether he may, before anything is done for him.
+
+Invariants: nobody is admitted in maintenance, without a good credential, or beyond its scopes and project; the porter hears which credentials are
+good, so that the next request of each waits in its own lane. Errors: Maintenance, Unauthenticated, Forbidden, NoSuchProject, Busy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from api.auth import Authenticator
+from api.authority import authorised
+from api.dialects.dialect import Dialect
+from api.faults import Unauthenticated
+from api.maintenance import Switch
+from api.operation import Asked, Operation
+from api.porter import Porter
+from api.refused import Refusals
+from ledger.errors import LedgerError
+
+log = structlog.get_logger("api.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One process's. A refusal of somebody who is known is kept for auditors."""
+
+    switch: Switch
+    authenticator: Authenticator
+    porter: Porter
+    refused: Refusals
+
+    async def admit(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
+        """Fill in who asks, if he may."""
+        try:
+            await self.switch.check(operation.scope)
+            await self._know(dialect, operation, asked)
+        except LedgerError as error:
+            self.refused.note(operation, asked, error)
+            raise
+
+    async def _know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
+        credential = dialect.credential(asked)
+        if credential is None:
+            log.warning("credential refused", reason="missing", operation=operation.id)
+            raise Unauthenticated(
+                "This operation needs a credential, and the request brought none.", lack="missing"
+            )
+        # Known from here on, also to be refused.
+        try:
+            asked.principal = await self.authenticator.resolve(credential, asked.now)
+        except Unauthenticated:
+            self.porter.turned_away(asked)
+            raise
+        self.porter.met(asked, asked.principal.project)
+        asked.principal = authorised(asked.principal, operation, asked)

@@ -1,0 +1,91 @@
+"""The porter: what is decided at the head of a request, before its credential is looked up and its body is read.
+
+Invariants: operations that need no credential are always let in, since probes must see an overload; a request waits in the lane of the project
+that its credential was found good for the last time, and those whose credential is not known share one lane, so that nobody gets more turns by
+making credentials up; credentials are remembered by a digest that means nothing elsewhere. Errors: none; what is refused is said on the line."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from api.brief import Briefs
+from api.measures import Measures
+from api.operation import Asked
+from api.operation import Scope as Right
+from api.operations import by_path
+from api.routes import Routes
+from api.turns import STRANGERS, Refuse, Turn, Turns
+from ledger import settings
+from ledger.errors import Busy
+
+PORTER: Final = "porter"  # in the application's state: the porter himself
+TURN: Final = "turn"  # in a request's state: its turn, where the line has asked for one
+WHOLE: Final = "whole"  # in a request's state: tells whether all of it has arrived
+CROWDED: Final = Busy("The ledger has as many connections as it takes.")
+
+
+class Porter:
+    """One process's. Lines ask it for turns; whoever authenticates tells it whom he met."""
+
+    def __init__(self, turns: Turns, measures: Measures) -> None:
+        self.turns = turns
+        self.briefs = Briefs(measures)
+        self._lanes: OrderedDict[bytes, str] = OrderedDict()
+        self._blind = secrets.token_bytes(32)
+        self._public = Routes(
+            {
+                path: frozenset(m for m, (_, one) in found.items() if one.scope is Right.PUBLIC)
+                for path, found in by_path().items()
+                if any(one.scope is Right.PUBLIC for _, one in found.values())
+            }
+        )
+
+    def is_public(self, scope: Mapping[str, Any]) -> bool:
+        """Whether nobody has to say who he is."""
+        found = self._public.find(scope["path"])
+        return found is not None and (
+            scope["method"] in found[0] or (scope["method"] == "HEAD" and "GET" in found[0])
+        )
+
+    def ask(
+        self, headers: Mapping[bytes, bytes], start: Callable[[], None], refuse: Refuse
+    ) -> Turn:
+        """A turn for a request with these headers. Either `start` or `refuse` is called once."""
+        return self.turns.ask(self.lane(headers), start, refuse)
+
+    def later(self, headers: Mapping[bytes, bytes]) -> Turn:
+        """A turn that is still to be asked for, by `again`: where no line of ours is in front."""
+        return self.turns.later(self.lane(headers))
+
+    def lane(self, headers: Mapping[bytes, bytes]) -> str:
+        """In which lane a request waits."""
+        credential = headers.get(b"authorization") or headers.get(b"x-api-key")
+        return self._lanes.get(self._digest(credential), STRANGERS) if credential else STRANGERS
+
+    def met(self, asked: Asked, project: str) -> None:
+        """The credential of this request is good, in this project."""
+        credential = _credential(asked)
+        if credential:
+            digest = self._digest(credential)
+            self._lanes[digest] = project
+            self._lanes.move_to_end(digest)
+            if len(self._lanes) > settings.KEYS_CACHED_MAX:
+                self._lanes.popitem(last=False)
+
+    def turned_away(self, asked: Asked) -> None:
+        """The credential of this request is not good."""
+        credential = _credential(asked)
+        if credential:
+            self._lanes.pop(self._digest(credential), None)
+
+    def _digest(self, credential: bytes) -> bytes:
+        return hashlib.blake2b(credential, key=self._blind, digest_size=16).digest()
+
+
+def _credential(asked: Asked) -> bytes:
+    given = asked.headers.get("authorization") or asked.headers.get("x-api-key") or ""
+    return given.encode("latin-1", "replace")
