@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Self
 
 import structlog
@@ -49,7 +50,7 @@ from api.refused import Refusals
 from api.secret import Secret
 from api.travel import Travel
 from api.turns import Turns
-from ledger import names, settings
+from ledger import names, settings, store
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
 from ledger.connection import Role, alive, conninfo
@@ -109,7 +110,7 @@ class Teller:
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.refused = Refusals(dsn)
         self.gate = Gate(self.switch, self.authenticator, self.porter, self.refused)
-        self.travel = Travel(self.pool, self._reached)
+        self.travel = Travel(self.pool, partial(self._reached, past=True))
         self.pages = Pages(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = AsyncExitStack()
@@ -249,6 +250,10 @@ class Teller:
         sight = (asked.who.project,)  # the credential's, whatever project the question names
         if not isinstance(question, Feed | Inquiry) and question.min_position:
             await self._reach(question.min_position)
+        if isinstance(question, Inquiry) and question.as_of is None:
+            async with refusals(), self.pool.connection() as connection:
+                head = await store.head(connection)
+            await self._reached(head, past=True)
         if isinstance(question, Named) and question.is_get and question.project in sight:
             async with refusals():
                 return await self.gets.job(asked.who.project, question.ids[0])
@@ -272,9 +277,9 @@ class Teller:
         if not await self._reached(position):
             raise Behind(f"The read models have not reached position {position} yet.")
 
-    async def _reached(self, position: int) -> bool:
+    async def _reached(self, position: int, *, past: bool = False) -> bool:
         self.herald.hurry()
-        return await self.waiter.reached(position, self._wait_s_max)
+        return await self.waiter.reached(position, self._wait_s_max, past=past)
 
     def _committed(self, position: int) -> None:
         self.herald.announce(position)

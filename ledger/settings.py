@@ -127,6 +127,7 @@ SWAP_S_MAX = 60.0  # a rebuild tries so long to find a moment between readers
 WAKE_PAUSE_S = 0.003  # commits within so long share one wake-up: a NOTIFY is a commit of its own
 WAKE_HELD_S = 0.02  # and within so long while nobody waits for the read models: a fold of many events costs little more than one of few
 FOLD_REST_S_MAX = 0.01  # a follower rests as long as a fold took, unless that was longer: it then folds as much as came meanwhile
+PAST_REST_S = 0.05  # and one that only questions about earlier moments need rests so long: nobody else waits, and larger folds cost less an event
 BESIDE_WATCH_S = 0.5  # how often `serve` looks whether the processes beside it still run, to start them again
 FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
 WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process moves

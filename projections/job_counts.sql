@@ -12,12 +12,14 @@ CREATE TABLE {table} (
 -- name: fold
 -- Move each job that changed its state behind one position up to another from its old count to its new, and answer how many events it took.
 WITH stored AS MATERIALIZED (
-  SELECT s.originator_id AS job_id, s.originator_version AS version, s.topic,
+  SELECT s.originator_id AS job_id, s.originator_version AS version, s.topic, s.project,
+         CASE WHEN s.topic = 'job.created' THEN b.body -> 'event' END AS event,
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled') AS moves,
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
-           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT ledger.body(s.state) ? 'class_version' AS known
+           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
+  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), moved AS (
   -- Every move counts, those within the range too, so that the rows do not depend on how the log was cut into ranges.
@@ -28,17 +30,21 @@ WITH stored AS MATERIALIZED (
   SELECT m.job_id, m.entered, coalesce(m.left, before.topic) AS left
   FROM moved m
   LEFT JOIN LATERAL (
+    -- Only where the range does not say it: outside, the condition would be tried after looking.
     SELECT e.topic FROM ledger.stored_events e
-    WHERE e.originator_id = m.job_id AND e.originator_version < m.version
+    WHERE m.left IS NULL AND m.version > 1 AND e.originator_id = m.job_id AND e.originator_version < m.version
       AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
     ORDER BY e.originator_version DESC LIMIT 1
-  ) before ON m.left IS NULL AND m.version > 1
+  ) before ON true
 ), told AS MATERIALIZED (
-  -- What a job is about is said once, when it is created.
-  SELECT x.job_id, c.project, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
-  FROM (SELECT DISTINCT job_id FROM stored) x
+  -- What a job is about is said once, when it is created; read again only of older jobs that moved.
+  SELECT job_id, project, event ->> 'type' AS type, coalesce(event ->> 'command', '') AS command
+  FROM stored WHERE version = 1 AND topic = 'job.created'
+  UNION ALL
+  SELECT x.job_id, c.project, b.event ->> 'type', coalesce(b.event ->> 'command', '')
+  FROM (SELECT job_id, bool_or(moves) AS moves FROM stored GROUP BY job_id HAVING min(version) > 1) x
   JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
-  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN ledger.body(c.state) -> 'event' END AS event OFFSET 0) b
 ), delta AS (
   SELECT t.project, t.type, t.command,
          CASE n.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'

@@ -7,4 +7,6 @@ from projections.projection import Projection
 
 VERSION = 3
 
-JOB_REVISIONS = Projection("job_revisions", VERSION, ("job_id", "position"), sql.load(__file__))
+JOB_REVISIONS = Projection(
+    "job_revisions", VERSION, ("job_id", "position"), sql.load(__file__), past=True
+)

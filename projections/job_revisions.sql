@@ -57,7 +57,7 @@ WITH stored AS MATERIALIZED (
 ), before AS MATERIALIZED (
   -- How each older job stood.
   SELECT c.job_id, r.number, r.outcome, r.failures, r.updated_at, r.happened_at
-  FROM (SELECT job_id, min(version) AS first_version FROM stored GROUP BY job_id) c
+  FROM (SELECT job_id, min(version) AS first_version FROM stored GROUP BY job_id HAVING min(version) > 1) c
   CROSS JOIN LATERAL (
     SELECT * FROM {table} t WHERE t.job_id = c.job_id AND t.position <= %(from)s ORDER BY t.position DESC LIMIT 1
   ) r

@@ -7,4 +7,4 @@ from projections.projection import Projection
 
 VERSION = 2
 
-JOB_STATES = Projection("job_states", VERSION, ("job_id", "version"), sql.load(__file__))
+JOB_STATES = Projection("job_states", VERSION, ("job_id", "version"), sql.load(__file__), past=True)

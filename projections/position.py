@@ -1,13 +1,14 @@
 """Positions: how far each read model is, and waiting until they are far enough.
 
-Invariants: a waiter is told when every projection has reached its position, or that time is up; nobody polls per request: one look serves
-all who wait. Units: positions and lags count events, timeouts are seconds."""
+Invariants: a waiter is told when every projection that it will ask has reached its position, or that time is up; nobody polls per request: one
+look serves all who wait. Units: positions and lags count events, timeouts are seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import heapq
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Self
@@ -62,6 +63,36 @@ async def positions(connection: AsyncConnection[tuple[Any, ...]]) -> dict[str, R
     return told
 
 
+class Line:
+    """Who waits for the same projections, the least position first. `least` is where the slowest of them stands."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
+        self._order = count()
+        self.least = 0
+
+    def join(self, position: int) -> asyncio.Future[bool]:
+        """What is told True when all of them are there."""
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (position, next(self._order), future))
+        return future
+
+    def tell(self, reached: Mapping[str, int]) -> None:
+        """They have come so far."""
+        self.least = min(reached[name] for name in self._names)
+        while self._waiting and self._waiting[0][0] <= self.least:
+            _, _, future = heapq.heappop(self._waiting)
+            if not future.done():
+                future.set_result(True)
+
+    def anybody(self) -> bool:
+        """Whether somebody still waits."""
+        while self._waiting and self._waiting[0][2].done():
+            heapq.heappop(self._waiting)
+        return bool(self._waiting)
+
+
 class Waiter:
     """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's crier tells; and by looking
     while somebody waits in vain."""
@@ -72,9 +103,8 @@ class Waiter:
         self._pool = pool
         self._conninfo = conninfo(dsn, Role.APP) if dsn else None
         self._reached = {projection.name: 0 for projection in PROJECTIONS}
-        self._least = 0
-        self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
-        self._order = count()
+        self._now = Line(one.name for one in PROJECTIONS if not one.past)
+        self._past = Line(one.name for one in PROJECTIONS)
         self._somebody = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,17 +130,19 @@ class Waiter:
 
     async def is_there(self, position: int) -> bool:
         """Whether an event has this position already: to wait for one that has not would take up room for nothing."""
-        if position <= self._least:
+        if position <= self._now.least:
             return True
         async with self._pool.connection() as connection:
             return position <= await store.head(connection)
 
-    async def reached(self, position: int, timeout_s: float) -> bool:
-        """Wait until every projection has reached `position`; False when it took longer than `timeout_s`."""
-        if position <= self._least:
+    async def reached(self, position: int, timeout_s: float, *, past: bool = False) -> bool:
+        """Wait until every projection that is asked about now has reached `position`; False when it took longer than `timeout_s`.
+
+        `past`: those too that are asked about earlier moments, which are slower and which nobody else waits for."""
+        line = self._past if past else self._now
+        if position <= line.least:
             return True
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (position, next(self._order), future))
+        future = line.join(position)
         self._somebody.set()
         timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future)
         try:
@@ -130,11 +162,8 @@ class Waiter:
         return False
 
     def _tell(self) -> None:
-        self._least = min(self._reached.values())
-        while self._waiting and self._waiting[0][0] <= self._least:
-            _, _, future = heapq.heappop(self._waiting)
-            if not future.done():
-                future.set_result(True)
+        for line in (self._now, self._past):
+            line.tell(self._reached)
 
     async def _listen(self, conninfo: str) -> None:
         """Hear what the projector of another process tells."""
@@ -151,9 +180,7 @@ class Waiter:
         while True:
             await self._somebody.wait()
             await asyncio.sleep(settings.WAIT_POLL_S)
-            while self._waiting and self._waiting[0][2].done():
-                heapq.heappop(self._waiting)
-            if not self._waiting:
+            if not [line for line in (self._now, self._past) if line.anybody()]:
                 self._somebody.clear()
                 continue
             with contextlib.suppress(psycopg.Error, PoolTimeout, TooManyRequests):

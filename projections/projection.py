@@ -16,12 +16,15 @@ SCHEMA = "projections"
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """One row of PROJECTIONS. `name` is the view that readers ask, `key` the columns that name a row."""
+    """One row of PROJECTIONS. `name` is the view that readers ask, `key` the columns that name a row.
+
+    `past`: only who asks about earlier moments, or as an auditor, asks it, so that nobody else waits for it."""
 
     name: str
     version: int
     key: tuple[str, ...]
     queries: Mapping[str, LiteralString] = field(repr=False)
+    past: bool = False
 
     @property
     def table(self) -> str:

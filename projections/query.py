@@ -48,7 +48,7 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> Se
         return await past.named(connection, asked, asked.as_of, sight)
     column, names = names_of(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    rows = await _rows(connection, sight, statement.called(column), values)
+    rows = await _rows(connection, sight, statement.called(column), values, walk=True)
     found = [one for one in rows if one[0] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
@@ -63,7 +63,7 @@ async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Co
     sight = sight or (asked.project,)
     if asked.as_of is not None:
         return await past.tally(connection, asked, asked.as_of, sight)
-    rows = await _rows(connection, sight, statement.tally(), {"project": asked.project})
+    rows = await _rows(connection, sight, statement.tally(), {"project": asked.project}, walk=True)
     counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
     return Counts(counts, rows[0][0])
 

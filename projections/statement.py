@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 from ledger import settings, sql
 from ledger.errors import Invalid
 from ledger.job import Job
-from projections.filters import FILTERS, SORTS, Condition, Sort, Value
+from projections.filters import FILTERS, SORTS, Condition, Filter, Sort, Value
 from projections.fixed import needed
 from projections.question import After, Offset, Query
 
@@ -29,8 +29,7 @@ Parameters: TypeAlias = dict[str, Any]
 Name: TypeAlias = Literal["id", "number", "object"]
 
 NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
-# What the counters are kept by.
-_COUNTED: Final = frozenset({"state", "type", "command"})
+_COUNTED: Final = frozenset({"state", "type", "command"})  # what the counters are kept by
 # Columns that stand before created_at in an index of their own.
 _LEADING: Final = frozenset(
     row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
@@ -91,9 +90,10 @@ def page(query: Query) -> tuple[bytes, Parameters]:
 
 
 def walks(query: Query) -> bool:
-    """Whether one index holds the window, in its order and with nothing between, whatever the values are."""
+    """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
     deep = isinstance(query.window, Offset) and query.window.rows > 0
-    if query.total or deep or len(query.sort) != 1:
+    filters = [one.filter for one in query.conditions]
+    if deep or len(query.sort) != 1 or (query.total and not _counted(filters)):
         return False
     sort = query.sort[0].column
     if not query.conditions:
@@ -101,6 +101,10 @@ def walks(query: Query) -> bool:
     [condition, *others] = query.conditions
     single = not others and len(condition.values) == 1 and condition.filter.operator == "in"
     return single and sort == "created" and condition.filter.column in _LEADING
+
+
+def _counted(asked: Iterable[Filter | Clause]) -> bool:
+    return all(one.operator == "in" and one.column in _COUNTED for one in asked)
 
 
 def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
@@ -236,7 +240,7 @@ def _total(shape: Shape) -> Composable:
     if not shape.total:
         return SQL("NULL::bigint")
     conditions = SQL(" AND ").join(_conditions(shape))
-    if all(clause.operator == "in" and clause.column in _COUNTED for clause in shape.clauses):
+    if _counted(shape.clauses):
         return TEXTS["counted"].format(conditions=conditions)
     return SQL("(SELECT count(*) FROM projections.jobs j WHERE {})").format(conditions)
 

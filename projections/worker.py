@@ -102,10 +102,14 @@ class Worker(threading.Thread):
                 # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
                 connection.execute("DISCARD PLANS")
                 planned = max(reached, 1)
-            took_s = time.monotonic() - began_s
-            if took_s < settings.FOLD_REST_S_MAX:
-                # Small folds one after the other would take all of a busy machine, so that each stays small: more comes together meanwhile.
-                self._ending.wait(took_s)
+            self._rest(time.monotonic() - began_s)
+
+    def _rest(self, took_s: float) -> None:
+        """Let more come together: small folds one after the other would take all of a busy machine, so that each stays small."""
+        rest_s = took_s if took_s < settings.FOLD_REST_S_MAX else 0.0
+        if self._projection.past:
+            rest_s = max(rest_s, settings.PAST_REST_S)
+        self._ending.wait(rest_s)
 
     def _fenced(self, connection: Connection[Any]) -> bool:
         """Wait for the projection's lock; False when the worker was stopped before it got it."""

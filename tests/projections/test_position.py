@@ -22,6 +22,8 @@ from tests.fix_log import LIVES, builds, forger, projector, record
 pytestmark = pytest.mark.anyio
 LOG = LIVES
 NAMES = [projection.name for projection in PROJECTIONS]
+PAST = [projection.name for projection in PROJECTIONS if projection.past]
+NOW = [name for name in NAMES if name not in PAST]
 NEVER = 3_600.0
 
 
@@ -74,7 +76,7 @@ async def test_how_far_they_are(maker: Connection[Any], database: str) -> None:
     }
 
 
-async def test_it_waits_for_all_of_them(
+async def test_it_waits_for_all_that_are_asked_now(
     maker: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "WAIT_POLL_S", NEVER)
@@ -84,19 +86,36 @@ async def test_it_waits_for_all_of_them(
         given_up = asyncio.create_task(waiter.reached(9, NEVER))
         await asyncio.sleep(0)
         given_up.cancel()
-        for name in NAMES[:-1]:
+        for name in NOW[:-1]:
             waiter.progressed(name, 9)
         await asyncio.sleep(0)
         assert not five.done()
-        waiter.progressed(NAMES[-1], 6)
+        waiter.progressed(NOW[-1], 6)
         assert await five
         assert not nine.done()
         # Nobody goes back.
-        waiter.progressed(NAMES[-1], 2)
+        waiter.progressed(NOW[-1], 2)
         assert await waiter.reached(6, 0)
         assert not await waiter.reached(7, 0)
-        waiter.progressed(NAMES[-1], 9)
+        waiter.progressed(NOW[-1], 9)
         assert await nine
+
+
+async def test_only_who_asks_about_the_past_waits_for_its_read_models(
+    maker: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red with one line for both: a write then waits for what it does not ask, or a list of the past is made of half a past."""
+    monkeypatch.setattr(settings, "WAIT_POLL_S", NEVER)
+    async with pool_of(database) as pool, Waiter(pool) as waiter:
+        past = asyncio.create_task(waiter.reached(5, NEVER, past=True))
+        for name in NOW:
+            waiter.progressed(name, 5)
+        assert await waiter.reached(5, 0)
+        assert not await waiter.reached(5, 0, past=True)
+        for name in PAST:
+            assert not past.done()
+            waiter.progressed(name, 5)
+        assert await past
 
 
 async def test_it_sees_what_other_processes_fold(maker: Connection[Any], database: str) -> None:
