@@ -1,11 +1,12 @@
 """Appends over HTTP: the whole product with authentication, validation, decision and read models running, and the bare route beside it.
 
 Invariants: each connection plays job after job, one durable event a request; every answer is 2xx, and the log grows by exactly as many events as
-were answered; the read models catch up before the next slot, so that nobody else pays for them. Errors: Spoilt."""
+were answered; in the same slot a follower sees each event once and in order, and each race has one winner, or the figure does not count; the read
+models catch up before the next slot, so that nobody else pays for them. Errors: Spoilt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -17,6 +18,7 @@ from scripts.benchmarks.client import request
 from scripts.benchmarks.dataset import Size
 from scripts.benchmarks.scene import Scene
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
+from scripts.benchmarks.witness import watched
 
 
 def product(
@@ -28,42 +30,49 @@ def product(
     def enter(host: Scene) -> Iterator[Slot]:
         scene = host.among(size)
         port = scene.product if workers == 1 else scene.product_of_two
-        headers = {"authorization": f"Bearer {scene.key.key}"}
-        if not waits:
-            headers["prefer"] = "respond-async"
-        path = f"/v1/projects/{life.PROJECT}/jobs"
-        steps = [request("POST", path, headers, life.new_job())]
-        steps += [
-            request("POST", f"{path}/{{id}}/events", headers, body) for body in life.new_events()
-        ]
-
-        def slot(slot_s: float) -> Measured:
-            before = scene.position()
-            played = scene.load.play(
-                port,
-                steps,
-                connections=connections,
-                slot_s=slot_s,
-                spread=False,
-            )
-            grown = scene.position() - before
-            if grown != played.answered:
-                raise Spoilt(
-                    f"{played.answered} appends were answered, and the log grew by {grown}."
-                )
-            server_mib = scene.memory_mib(port)
-            caught_up_s = scene.caught_up()
-            beside = {
-                **played.measured.beside,
-                "read_models_caught_up_s": caught_up_s,
-                "server_mib": server_mib,
-            }
-            return replace(played.measured, beside=beside)
-
-        yield slot
+        asked = steps(scene, waits=waits)
+        yield lambda slot_s: appended(scene, port, asked, connections, slot_s)
         scene.check_log()
 
     return enter
+
+
+def appended(
+    scene: Scene, port: int, asked: list[str], connections: int, slot_s: float, rate: float = 0.0
+) -> Measured:
+    """One slot of appends, under the eyes of witnesses."""
+    with watched(scene, port) as seen:
+        before = scene.position()
+        played = scene.load.play(
+            port, asked, connections=connections, slot_s=slot_s, rate=rate, tells=True
+        )
+        server_mib = scene.memory_mib(port)
+    head = scene.position()
+    seen.check(head)
+    positions = {position for _, position in played.told}
+    expected = set(range(before + 1, head + 1)) - seen.raced
+    if positions != expected or len(played.told) != len(positions):
+        raise Spoilt(
+            f"{played.answered} appends were answered, and {len(expected)} events of them are in the log."
+        )
+    beside = {
+        **played.measured.beside,
+        "read_models_caught_up_s": scene.caught_up(),
+        "server_mib": server_mib,
+        **seen.figures,
+    }
+    return replace(played.measured, beside=beside)
+
+
+def steps(scene: Scene, *, waits: bool) -> list[str]:
+    """The life of a job as requests."""
+    headers: Mapping[str, str] = {"authorization": f"Bearer {scene.key.key}"}
+    if not waits:
+        headers = {**headers, "prefer": "respond-async"}
+    path = f"/v1/projects/{life.PROJECT}/jobs"
+    born = request("POST", path, headers, life.new_job())
+    later = [request("POST", f"{path}/{{id}}/events", headers, one) for one in life.new_events()]
+    return [born, *later]
 
 
 def bare(connections: int) -> Callable[[Scene], AbstractContextManager[Slot]]:
@@ -73,11 +82,11 @@ def bare(connections: int) -> Callable[[Scene], AbstractContextManager[Slot]]:
     def enter(scene: Scene) -> Iterator[Slot]:
         scene.control  # noqa: B018 - touched, so that it is there
         body = encode(life.creation(1), Envelope(project=life.PROJECT, actor=life.ACTOR)).decode()
-        steps = [request("POST", "/insert", body=body)]
+        asked = [request("POST", "/insert", body=body)]
 
         def slot(slot_s: float) -> Measured:
             return scene.load.play(
-                scene.bare, steps, connections=connections, slot_s=slot_s, spread=False
+                scene.bare, asked, connections=connections, slot_s=slot_s
             ).measured
 
         yield slot

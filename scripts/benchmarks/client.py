@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from scripts.benchmarks import cost
 from scripts.benchmarks.child import Child, started
@@ -22,10 +23,11 @@ START_S = 30.0  # seconds for the process to start and connect
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What one order came to. `answered` counts the answers after the slot, too."""
+    """What one order came to. `answered` counts the answers after the slot, too; `told` is when each came, and its position, if asked for."""
 
     measured: Measured
     answered: int
+    told: tuple[tuple[float, int], ...] = ()
 
 
 class Load:
@@ -36,25 +38,56 @@ class Load:
         self._roots = (os.getpid(), database_pid)
 
     def play(
-        self, port: int, steps: Sequence[str], *, connections: int, slot_s: float, spread: bool
+        self,
+        port: int,
+        steps: Sequence[str],
+        *,
+        connections: int,
+        slot_s: float,
+        spread: bool = False,
+        rate: float = 0.0,
+        tells: bool = False,
     ) -> Played:
-        """Send `steps` round and round on each connection for a slot; `spread`: each connection begins at another step."""
+        """Send `steps` round and round on each connection for a slot; `spread`: each connection begins at another step.
+
+        `rate`: so many a second on all of them, as far as they are answered in time; else as many as are answered."""
+        before = cost.spent(*self._roots)
+        answer = self._answer(port, steps, connections, slot_s, spread, rate, tells)
+        if "fault" in answer:
+            raise Spoilt(answer["fault"])
+        costs = cost.beside(before, cost.spent(*self._roots), answer["answered"])
+        beside = {"body_bytes": answer["body_bytes"], "connections": connections, **costs}
+        measured = Measured(answer["rate"], answer["p50_ms"], answer["p99_ms"], beside)
+        told = tuple((at, position) for at, position in answer["told"])
+        return Played(measured, answer["answered"], told)
+
+    def broken(self, port: int, steps: Sequence[str], connections: int, slot_s: float) -> list[int]:
+        """The same while the server may be killed: the positions that were answered until then."""
+        answer = self._answer(port, steps, connections, slot_s, False, 0.0, True)
+        return [position for _, position in answer["told"]]
+
+    def _answer(
+        self,
+        port: int,
+        steps: Sequence[str],
+        connections: int,
+        slot_s: float,
+        spread: bool,
+        rate: float,
+        tells: bool,
+    ) -> dict[str, Any]:
         order = {
             "port": port,
             "steps": list(steps),
             "connections": connections,
             "slot_s": slot_s,
             "spread": spread,
+            "rate": rate,
+            "tells": tells,
         }
-        before = cost.spent(*self._roots)
         self._child.say(json.dumps(order))
-        answer = json.loads(self._child.line(START_S + slot_s + DRAIN_S))
-        if "fault" in answer:
-            raise Spoilt(answer["fault"])
-        costs = cost.beside(before, cost.spent(*self._roots), answer["answered"])
-        beside = {"body_bytes": answer["body_bytes"], "connections": connections, **costs}
-        measured = Measured(answer["rate"], answer["p50_ms"], answer["p99_ms"], beside)
-        return Played(measured, answer["answered"])
+        answer: dict[str, Any] = json.loads(self._child.line(START_S + slot_s + DRAIN_S))
+        return answer
 
 
 @contextmanager

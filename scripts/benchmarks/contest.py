@@ -62,8 +62,10 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     titles = dict.fromkeys(title for goal in goals for title in goal.contestants)
     try:
         figures = _figures(tuple(titles), ground, disk, terms)
-    except (Spoilt, ChildFailed, LedgerError, psycopg.Error) as error:
-        yield from (Outcome(goal, fault=str(error)) for goal in goals)
+    except Exception as error:  # noqa: BLE001 - whatever befalls one contest, the others are held
+        expected = isinstance(error, (Spoilt, ChildFailed, LedgerError, psycopg.Error))
+        fault = str(error) if expected else repr(error)
+        yield from (Outcome(goal, fault=fault) for goal in goals)
         return
     for goal in goals:
         subject = figures[goal.subject]

@@ -92,3 +92,31 @@ ORDER BY notification_id LIMIT %(events)s
 -- What the first import made, ready to be copied.
 SELECT notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id, topic, project, credential_id, state
 FROM ledger.stored_events ORDER BY notification_id LIMIT %(events)s
+
+-- name: follow
+-- What is new behind a position.
+SELECT notification_id, event_id::text FROM ledger.stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+
+-- name: saved
+-- How many of these positions the log has.
+SELECT count(*) FROM ledger.stored_events WHERE notification_id = ANY(%s)
+
+-- name: sealed
+-- How far the log is signed.
+SELECT coalesce(max(size), 0) FROM proof.checkpoints
+
+-- name: unsealed_ms
+-- How long the events behind a position waited for a checkpoint, the median and the longest but one of a hundred.
+SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM c.signed_at - e.recorded_at)::float8 * 1000)
+FROM ledger.stored_events e
+CROSS JOIN LATERAL (SELECT min(signed_at) AS signed_at FROM proof.checkpoints WHERE size >= e.notification_id) c
+WHERE e.notification_id > %s
+
+-- name: rows
+-- The rows that an audit reads, as they are.
+SELECT notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id, salt, topic, project, credential_id, state
+FROM ledger.stored_events ORDER BY notification_id
+
+-- name: rebuilding
+-- Whether a second table of a read model is being made.
+SELECT EXISTS (SELECT FROM projections.notification_tracking WHERE application_name ~ '^jobs_v[0-9]+_[0-9]+$')

@@ -28,7 +28,7 @@ Spent = dict[int, tuple[str, int]]
 def spent(*roots: int) -> Spent:
     """Nanoseconds that each process below these has used so far, with its kind."""
     found: Spent = {}
-    for pid in _below(*roots):
+    for pid in below(*roots):
         try:
             found[pid] = (_kind(_PROC / str(pid)), _nanoseconds(_PROC / str(pid)))
         except (OSError, IndexError):
@@ -44,7 +44,8 @@ def beside(before: Spent, after: Spent, answers: int) -> dict[str, float]:
     return {f"{kind}_cpu_us": round(took / max(1, answers), 1) for kind, took in us.items() if kind}
 
 
-def _below(*roots: int) -> Iterator[int]:
+def below(*roots: int) -> Iterator[int]:
+    """The processes that these have started, and those that they have."""
     parents: dict[int, int] = {}
     for process in _PROC.glob("[0-9]*"):
         with suppress(OSError, IndexError):
@@ -71,7 +72,7 @@ def _read(path: Path) -> str:
 
 def memory_mib(root: int) -> float:
     """What a process and those below it hold, pages shared by several divided among them."""
-    return sum(_proportional_kib(_PROC / str(pid)) for pid in _below(root)) / 1024
+    return sum(_proportional_kib(_PROC / str(pid)) for pid in {root, *below(root)}) / 1024
 
 
 def _proportional_kib(process: Path) -> int:

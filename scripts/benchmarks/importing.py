@@ -6,9 +6,10 @@ timed without reading, deciding or encoding anything. Errors: Spoilt."""
 from __future__ import annotations
 
 import csv
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from api.transfer.intake import Order, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
 from scripts.benchmarks import life
+from scripts.benchmarks.child import started
 from scripts.benchmarks.follow import SQL
 from scripts.benchmarks.scene import Scene, copied, scene_on
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
@@ -59,6 +61,12 @@ _COLUMNS = (
     "status",
 )
 _made = count(1)
+IMPORT_S = 300.0  # at most
+# Runs a command, and says what the largest of its processes held at most.
+_PEAK: Final = (
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
+    " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
 
 
 @contextmanager
@@ -70,6 +78,22 @@ def further(scene: Scene) -> Iterator[Slot]:
 
     yield slot
     scene.check_log()
+
+
+def peak(times: int) -> Callable[[Scene], AbstractContextManager[Slot]]:
+    """The command on a table so many times as long: what it holds at most."""
+
+    @contextmanager
+    def enter(host: Scene) -> Iterator[Slot]:
+        jobs = times * max(1, host.ground.sizes.batch // 5)
+
+        def slot(_: float) -> Measured:
+            with scene_on(host.ground, host=host) as scene:
+                return _peak(scene, jobs)
+
+        yield slot
+
+    return enter
 
 
 @contextmanager
@@ -125,6 +149,25 @@ def _imported(scene: Scene) -> Measured:
     ):
         raise Spoilt(f"The import of {jobs} jobs came to: {summary}")
     return Measured(summary.counts.events / took_s, beside={"jobs": jobs, "file_bytes": file_bytes})
+
+
+def _peak(scene: Scene, jobs: int) -> Measured:
+    file = scene.ground.folder / f"jobs{next(_made)}.csv"
+    map_file = scene.ground.folder / "map.toml"
+    map_file.write_text(MAP, encoding="utf-8")
+    _write(file, jobs)
+    words = ["import", str(file), "--map", str(map_file), "--project", life.PROJECT]
+    command = [sys.executable, "-c", _PEAK, sys.executable, "-m", "api.cli", *words]
+    try:
+        began = time.perf_counter()
+        with started("jobledger import", command, scene.environment) as child:
+            peak_kib = int(child.finish(IMPORT_S).split()[-1])
+        took_s = time.perf_counter() - began
+    finally:
+        file.unlink()
+    if scene.position() != jobs * life.EVENTS_A_JOB:
+        raise Spoilt(f"The import of {jobs} jobs left {scene.position()} events.")
+    return Measured(scene.position() / took_s, beside={"jobs": jobs, "peak_mib": peak_kib / 1024})
 
 
 def _copied(scene: Scene, which: str, into: Scene | None = None) -> Measured:

@@ -1,7 +1,8 @@
 """The load: a process of its own that plays many HTTP clients, as cheaply as Python can.
 
 Invariants: one request at a time on each connection, built beforehand; every answer's status is looked at, and an answer that comes after the slot
-is waited for but not counted in the rate. Orders and results are lines of JSON on stdin and stdout; it ends when stdin does.
+is waited for but not counted in the rate. An order may ask for so many requests a second instead of as many as come back, and for what was
+answered: when, by the machine's monotonic clock, and the position. Orders and results are lines of JSON on stdin and stdout; it ends when stdin does.
 Units: seconds in, milliseconds out. Errors: an order with an answer other than 2xx is answered with {"fault": ...}."""
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ HOLE: Final = b"{id}"  # in a request: where the id of the job that this connect
 class _Slot:
     """What the connections of one order share."""
 
-    def __init__(self, steps: list[bytes], loop: asyncio.AbstractEventLoop) -> None:
-        self.steps = steps
+    def __init__(self, order: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.steps = [step.encode() for step in order["steps"]]
+        self.pace_s = order["connections"] / order["rate"] if order["rate"] else 0.0
+        self.tells = order["tells"]
+        self.told: list[tuple[float, int]] = []
         self.deadline = float("inf")
         self.times: list[float] = []
         self.late: list[float] = []
@@ -52,6 +56,7 @@ class _Client(asyncio.Protocol):
         self._unread = b""
         self._job_id = b""
         self._sent_at = 0.0
+        self._due_at = 0.0
         self._waits = False
         self._transport: asyncio.Transport | None = None
 
@@ -103,15 +108,29 @@ class _Client(asyncio.Protocol):
             return
         slot.answered += 1
         slot.body_bytes = len(answer) - body
+        if slot.tells:
+            found = answer.find(b"ledger-position: ") + 17
+            slot.told.append((now, int(answer[found : answer.find(b"\r", found)])))
         if answer[9:12] == b"201":
             found = answer.find(b'"id":"', body) + 6
             self._job_id = answer[found : found + 36]
         self._step = (self._step + 1) % len(slot.steps)
-        if now < slot.deadline:
-            slot.times.append(now - self._sent_at)
+        (slot.times if now < slot.deadline else slot.late).append(now - self._sent_at)
+        self._due_at = max(now, self._due_at + slot.pace_s)
+        if self._due_at >= slot.deadline:
+            self._rest()
+        elif slot.pace_s:
+            slot.loop.call_at(slot.loop.time() + self._due_at - now, self.send)
+        else:
             self.send()
-            return
-        slot.late.append(now - self._sent_at)
+
+    def begin(self, at: float) -> None:
+        """Send the first request at its time."""
+        self._due_at = at
+        self._slot.loop.call_at(self._slot.loop.time() + at - time.perf_counter(), self.send)
+
+    def _rest(self) -> None:
+        slot = self._slot
         slot.busy -= 1
         if slot.busy == 0:
             slot.quiet.set()
@@ -123,7 +142,7 @@ def _itself(client: _Client) -> _Client:
 
 async def _play(order: dict[str, Any]) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    slot = _Slot([step.encode() for step in order["steps"]], loop)
+    slot = _Slot(order, loop)
     stride = len(slot.steps) // order["connections"] if order["spread"] else 0
     clients = []
     for nth in range(order["connections"]):
@@ -133,8 +152,11 @@ async def _play(order: dict[str, Any]) -> dict[str, Any]:
     slot.busy = len(clients)
     began = time.perf_counter()
     slot.deadline = began + order["slot_s"]
-    for client in clients:
-        client.send()
+    for nth, client in enumerate(clients):
+        if slot.pace_s:
+            client.begin(began + nth * slot.pace_s / len(clients))
+        else:
+            client.send()
     try:
         await asyncio.wait_for(slot.quiet.wait(), order["slot_s"] + DRAIN_S)
     except TimeoutError:
@@ -144,7 +166,7 @@ async def _play(order: dict[str, Any]) -> dict[str, Any]:
         client.close()
     await asyncio.sleep(0)  # let the transports close
     if slot.fault:
-        return {"fault": slot.fault}
+        return {"fault": slot.fault, "told": slot.told}
     measured = tallied(slot.times, slot.late, order["slot_s"], took_s)
     return {
         "rate": measured.rate,
@@ -152,6 +174,7 @@ async def _play(order: dict[str, Any]) -> dict[str, Any]:
         "p99_ms": measured.p99_ms,
         "answered": slot.answered,
         "body_bytes": slot.body_bytes,
+        "told": slot.told,
     }
 
 

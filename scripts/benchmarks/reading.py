@@ -31,7 +31,7 @@ _TOTALS = tuple({**words, "limit": 1, "count": "exact"} for words in _LISTS[:2])
 
 def get(connections: int, size: Size = "4M") -> Enter:
     """One job by its id, from the product."""
-    return _reading(connections, size, _gets)
+    return _reading(connections, size, gets)
 
 
 def listed(connections: int, size: Size = "4M") -> Enter:
@@ -82,7 +82,8 @@ def bare_get(connections: int) -> Enter:
     return _reading(connections, "4M", steps, bare=True)
 
 
-def _gets(scene: Scene) -> list[str]:
+def gets(scene: Scene) -> list[str]:
+    """Jobs by their ids, as requests."""
     return [_asked(scene, f"/jobs/{job_id}") for job_id in scene.ids]
 
 

@@ -101,14 +101,15 @@ class Scene:
     @cached_property
     def product(self) -> int:
         """The port of `jobledger serve` with one worker, read models running."""
-        return self._served(1)
+        return self.served(1)
 
     @cached_property
     def product_of_two(self) -> int:
         """The same with two workers."""
-        return self._served(2)
+        return self.served(2)
 
-    def _served(self, workers: int, told: Mapping[str, str] | None = None) -> int:
+    def served(self, workers: int, told: Mapping[str, str] | None = None) -> int:
+        """The port of a server of so many workers, told some of its settings."""
         command = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--workers"]
         command.append(str(workers))
         child = self.stack.enter_context(
@@ -245,13 +246,19 @@ def scene_on(
     database = f"{shelf.SCENE}_{os.getpid()}_{ground.made}"
     jobs = ground.sizes.jobs(size)
     template = shelf.template(ground.server, jobs)
-    with psycopg.connect(ground.server.dsn("postgres"), autocommit=True) as admin:
-        try:
-            shelf.copied(admin, template, database)
-            with ExitStack() as stack:
-                yield Scene(ground, database, jobs, stack, host)
-        finally:
+    with _admin(ground) as admin:
+        shelf.copied(admin, template, database)
+    try:
+        with ExitStack() as stack:
+            yield Scene(ground, database, jobs, stack, host)
+    finally:
+        # A connection of today: the server may have been killed meanwhile, which is what some are here for.
+        with _admin(ground) as admin:
             shelf.drop(admin, database)
+
+
+def _admin(ground: Ground) -> Connection:
+    return psycopg.connect(ground.server.dsn("postgres"), autocommit=True)
 
 
 def _port(child: Child) -> int:

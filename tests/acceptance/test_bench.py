@@ -14,13 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from scripts.benchmarks import report
+from scripts.benchmarks import dataset, report
 from scripts.benchmarks.client import loaded, request
 from scripts.benchmarks.contest import Outcome, Terms
 from scripts.benchmarks.goals import CONTESTANTS, GOALS, NAMES, Goal
+from scripts.benchmarks.follow import SQL
 from scripts.benchmarks.slot import Measured, Spoilt
+from scripts.benchmarks.witness import Seen
 
 CHECKOUT = Path(__file__).parents[2]
 LIMIT_S = 240.0  # well under the test's own, since ending takes a moment, too
@@ -181,3 +184,24 @@ def test_answers_count_only_when_they_are_all_good(moody_port: int) -> None:
         assert 0 < played.measured.rate <= played.answered / 0.1
         with pytest.raises(Spoilt, match="503"):
             load.play(moody_port, [good, good, bad], connections=2, slot_s=5.0, spread=False)
+
+
+def test_a_slot_counts_only_when_its_witnesses_saw_what_is_in_the_log(database: str) -> None:
+    """Each of the four is a bug that a ledger might have: an event missed, seen twice, seen too early; two winners of a race."""
+    with psycopg.connect(database, autocommit=True) as owner:
+        dataset.grow(owner, 20)
+        log = owner.execute(SQL["follow"], (0, 1_000)).fetchall()
+
+    def check(followed: list[tuple[int, str]], winners: list[int]) -> None:
+        seen = Seen(database, 0, "", 0)
+        seen.followed, seen.winners = followed, winners
+        seen.check(len(log))
+
+    check(log, [1, 1])
+    for followed in (log[:7] + log[8:], log[:8] + log[7:], [*log[:7], log[8], log[7], *log[9:]]):
+        with pytest.raises(Spoilt, match="follower"):
+            check(followed, [1])
+    with pytest.raises(Spoilt, match="follower"):
+        check(log[:-1], [1])
+    with pytest.raises(Spoilt, match="winners"):
+        check(log, [1, 2])
