@@ -20,8 +20,8 @@ import pytest
 from scripts.benchmarks import dataset, report
 from scripts.benchmarks.client import loaded, request
 from scripts.benchmarks.contest import Outcome, Terms
-from scripts.benchmarks.goals import CONTESTANTS, GOALS, NAMES, Goal
 from scripts.benchmarks.follow import SQL
+from scripts.benchmarks.goals import CONTESTANTS, GOALS, NAMES, Goal
 from scripts.benchmarks.slot import Measured, Spoilt
 from scripts.benchmarks.witness import Seen
 
