@@ -79,6 +79,8 @@ def log(place: Place, wanted: Wanted) -> Iterable[Verdict]:
             with bar(f"log {epoch.origin}") as progress:
                 reading = audit.Audit(connection, epoch, keys, marks, progress)
                 found = reading.run(since.size if since is not None and quick else 0)
+            if fault := audit.begun(epoch, known[epoch.origin][1], keys):
+                found.fault(fault)
             if epoch == current and memory and memory.last.origin != epoch.origin:
                 found.fault(
                     f"The notary signs {memory.last.origin}, and the database has {epoch.origin}."

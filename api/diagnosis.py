@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -231,7 +232,17 @@ def _maintenance(patient: Patient) -> Verdict:
 
 
 def _checkpoint(patient: Patient) -> Verdict:
-    found = patient.place.asked(standing)
+    found, notary = patient.place.asked(standing), patient.place.notary_dir
+    if (
+        notary is not None
+        and notary.is_dir()
+        and (mode := stat.S_IMODE(notary.stat().st_mode)) & 0o077
+    ):
+        return (
+            False,
+            f"Others may look into the notary's folder {notary} (mode {mode:04o}).",
+            f"chmod 700 {notary}",
+        )
     if found.stopped:
         return False, f"Nothing is signed: {found.stopped}", found.hint or ""
     if found.origin is None:
@@ -242,9 +253,10 @@ def _checkpoint(patient: Patient) -> Verdict:
 
 def _anchors(patient: Patient) -> Verdict:
     found = patient.place.asked(standing).anchors
-    failing = [one for one in found if one.error]
+    now = datetime.now(UTC)
+    failing = [(one, why) for one in found if (why := one.trouble(now))]
     if failing:
-        words = "; ".join(f"{one.sink} at {one.size}: {one.error}" for one in failing)
+        words = "; ".join(f"{one.sink} at {one.size}: {why}" for one, why in failing)
         return False, f"Checkpoints are not taken by {words}.", "See why the place refuses them."
     if not found:
         return True, f"Mind: {NO_ANCHOR}.", ""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from ledger import checkpoint, leaf, settings, sql, tile
+from ledger import checkpoint, leaf, note, settings, sql, tile
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError
 from ledger.events import Erased
@@ -57,6 +57,19 @@ def epochs(connection: Connection[Any]) -> dict[str, tuple[Epoch, str]]:
 def published_keys(connection: Connection[Any]) -> tuple[Verifier, ...]:
     """The keys that the database names. Whoever can change the database can change them."""
     return tuple(Verifier.parse(vkey) for (vkey,) in connection.execute(SQL["keys"]))
+
+
+def begun(of: Epoch, statement: str, known: Iterable[Verifier]) -> str | None:
+    """What is wrong with the statement that a log began with; None when a known key vouches that this log began so."""
+    try:
+        said = note.opened(statement, known).text
+    except LedgerError as error:
+        return f"The statement that {of.origin} began with: {error}"
+    return (
+        None
+        if of.origin in said.split("\n")
+        else f"{of.origin} began with another log's statement."
+    )
 
 
 class Audit:
@@ -113,10 +126,12 @@ class Audit:
 
     def _checkpoints(self, after: int, last: int) -> None:
         """Take the stored checkpoints as marks, each only with its signature."""
-        for size, note in self._connection.execute(SQL["checkpoints"], (self._epoch.number, after)):
+        for size, signed in self._connection.execute(
+            SQL["checkpoints"], (self._epoch.number, after)
+        ):
             self.findings.checkpoints += 1
             try:
-                read = checkpoint.opened(note, self._known, origin=self._epoch.origin)
+                read = checkpoint.opened(signed, self._known, origin=self._epoch.origin)
             except LedgerError as error:
                 self.findings.fault(f"The stored checkpoint of {size}: {error}")
                 continue

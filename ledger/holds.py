@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from ledger import sql
 from ledger.errors import Invalid, LedgerError
-from ledger.words import fits
+from ledger.words import fits, kept
 
 SQL: Final = sql.load(__file__)
 
@@ -63,9 +63,7 @@ def place(
     reason: str,
 ) -> Hold:
     """Forbid to erase; a hold that stands already is answered as it is. The connection is the eraser's. Raises Invalid."""
-    for name, text in (("project", project), ("by", by), ("reason", reason)):
-        if not text.strip() or not fits(text):
-            raise Invalid(f"The {name} of a hold is a text of a few words.", field=name)
+    kept(project=project, by=by, reason=reason)
     if kind is not Kind.PROJECT and not fits(value):
         raise Invalid(f"A hold on a {kind.value} names it.", field=kind.value)
     row = {"project": project, "kind": kind.value, "value": value, "by": by, "reason": reason}
@@ -76,9 +74,7 @@ def place(
 
 def release(connection: psycopg.Connection[Any], hold_id: UUID, *, by: str, reason: str) -> Hold:
     """End a hold. Raises Invalid, UnknownHold."""
-    for name, text in (("by", by), ("reason", reason)):
-        if not text.strip() or not fits(text):
-            raise Invalid(f"Say {name} in a few words: they are kept.", field=name)
+    kept(by=by, reason=reason)
     with connection.cursor(row_factory=class_row(Hold)) as cursor:
         found = cursor.execute(
             SQL["release"], {"hold_id": hold_id, "by": by, "reason": reason}

@@ -98,6 +98,25 @@ def opened(text: str, known: Iterable[Verifier]) -> tuple[Disclosed, Checkpoint]
     return event, signed
 
 
+def is_receipt(text: str) -> bool:
+    """Whether a text is meant to be a receipt."""
+    return text.startswith(f"{_RECEIPT}\n")
+
+
+def received(text: str, known: Iterable[Verifier]) -> dict[str, Any]:
+    """Hold a receipt against the keys: what it proves, as `checked` tells it. Raises BadProof, BadNote."""
+    event, signed = opened(text, known)
+    return _proved(signed, [event])
+
+
+async def project_of(connection: Connection, job_id: UUID) -> str:
+    """The project of a job, for an operator, who sees all of them. Raises NoSuchEvent."""
+    row = await (await connection.execute(SQL["project"], (job_id,))).fetchone()
+    if row is None:
+        raise NoSuchEvent(f"There is no job {job_id}.")
+    return str(row[0])
+
+
 async def of_job(connection: Connection, project: str, job_id: UUID, seen: Sight) -> dict[str, Any]:
     """The whole history of a job up to the last checkpoint, proved: one JSON document. Raises NotSigned, NoSuchEvent."""
     signed = await last(connection)
@@ -141,11 +160,15 @@ def checked(document: str, known: Sequence[Verifier]) -> dict[str, Any]:
         if event.previous != before:
             raise BadProof(f"Version {version} does not follow the one before it.")
         before = _check(event, proof, signed)
+    return _proved(signed, events)
+
+
+def _proved(signed: Checkpoint, events: Sequence[Disclosed]) -> dict[str, Any]:
     return {
         "origin": signed.origin,
         "size": signed.size,
-        "job": str(job),
-        "project": project,
+        "job": str(events[-1].job_id),
+        "project": events[-1].project,
         "events": len(events),
         "erased": sum(event.body is None for event in events),
         "last_position": events[-1].position,

@@ -11,6 +11,10 @@ SELECT notification_id, event_id, originator_id, originator_version, occurred_at
 FROM ledger.stored_events
 WHERE notification_id = %(position)s AND project = %(project)s
 
+-- name: project
+-- The project of a job.
+SELECT project FROM ledger.stored_events WHERE originator_id = %s AND originator_version = 1
+
 -- name: before
 -- The position of an event of a job.
 SELECT notification_id FROM ledger.stored_events WHERE originator_id = %s AND originator_version = %s
@@ -47,5 +51,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN proof.stopped s ON true
 
 -- name: anchored
--- What each place outside took last.
-SELECT sink, size, at, error FROM proof.anchored ORDER BY sink
+-- What each place outside took last, and since when the next checkpoint waits for it.
+SELECT a.sink, a.size, a.at, a.error, c.signed_at FROM proof.anchored a
+LEFT JOIN LATERAL (
+  SELECT signed_at FROM proof.checkpoints WHERE (epoch, size) > (a.epoch, a.size) ORDER BY epoch, size LIMIT 1
+) c ON true
+ORDER BY a.sink

@@ -142,6 +142,7 @@ SEAL_JOBS_KEPT_MAX = 50_000  # jobs whose last leaf the checkpointer keeps (150 
 SEAL_STATEMENT_TIMEOUT_S = 300.0  # reading a batch takes well under a second, but on a disk in trouble
 ANCHORS_AT_ONCE_MAX = 100  # checkpoints handed to one place before the others get theirs
 ANCHOR_TIMEOUT_S = 10.0  # how long a place outside may take for one checkpoint
+ANCHOR_LATE_S = 600.0  # a place that was given nothing for so long, though there was something, is perhaps configured no more
 FAULTS_SHOWN_MAX = 100  # sentences of what an audit found wrong; the count tells of the rest
 CHECKPOINT_INTERVAL_S = 5.0  # what was appended since the last checkpoint is not protected; each costs an fsync and half a KiB
 

@@ -5,10 +5,10 @@ Invariants: it tells what is, and moves nothing. Units: `size` and `lag` count e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ledger import proof
+from ledger import proof, settings
 from ledger.store import Connection
 
 NO_ANCHOR: Final = (
@@ -19,12 +19,20 @@ NO_ANCHOR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place outside: the last checkpoint that it took, and why it did not take the next."""
+    """A place outside: the last checkpoint that it took, why it did not take the next, and since when that waits."""
 
     sink: str
     size: int
     at: datetime | None
     error: str | None
+    waits_since: datetime | None = None
+
+    def trouble(self, now: datetime) -> str | None:
+        """Why it is not what it is for; None when it is."""
+        late = timedelta(seconds=settings.ANCHOR_LATE_S)
+        if self.error is not None or self.waits_since is None or now - self.waits_since < late:
+            return self.error
+        return f"given nothing since {self.at or self.waits_since:%Y-%m-%d %H:%M} UTC: is it configured no more?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,10 @@ class Standing:
     hint: str | None
     anchors: tuple[Anchor, ...]
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, now: datetime) -> dict[str, Any]:
         """As JSON shows it."""
         anchors: list[dict[str, Any]] = [
-            {"sink": one.sink, "size": one.size, "at": one.at, "error": one.error}
+            {"sink": one.sink, "size": one.size, "at": one.at, "error": one.trouble(now)}
             for one in self.anchors
         ]
         told = {"origin": self.origin, "position": self.size, "lag": self.lag}

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from ledger import settings, sql
 from ledger.errors import Invalid, LedgerError
 from ledger.job import State
-from ledger.words import fits
+from ledger.words import fits, kept
 
 SQL: Final = sql.load(__file__)
 ENDS: Final = (State.SUCCEEDED, State.FAILED, State.CANCELED)
@@ -57,9 +57,7 @@ def put(
         raise Invalid(f"Only jobs that ended can be due: {', '.join(ENDS)}.", field="state")
     if not 0 < days <= settings.RETENTION_DAYS_MAX:
         raise Invalid(f"The days are between 1 and {settings.RETENTION_DAYS_MAX}.", field="days")
-    for name, text in (("project", project), ("by", by), ("reason", reason)):
-        if not text.strip() or not fits(text):
-            raise Invalid(f"Say {name} in a few words: they are kept.", field=name)
+    kept(project=project, by=by, reason=reason)
     if type_ and not fits(type_):
         raise Invalid("No job has such a type.", field="type")
     row = {

@@ -1,6 +1,7 @@
-"""The command as its users run it: a process of its own, beside others.
+"""The command as its users run it, beside others: what goes on is a process of its own, what ends is run within the test's.
 
-Invariants: whatever a test started is ended with it, its database too. Units: deadlines in seconds."""
+Invariants: a command within the test's process sees the arguments, the environment and the streams that a process of its own would, so that only the
+start of an interpreter is saved; whatever a test started is ended with it, its database too. Units: deadlines in seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +18,14 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from typer.testing import CliRunner
 
-from ledger import embedded
+from api.cli import main
+from ledger import embedded, settings
 from ledger.postmaster import Postmaster
 
 DEADLINE_S = 60.0
+RUNNER = CliRunner()
 COMMAND = (sys.executable, "-c", "from api.cli import main; main(prog_name='jobledger')")
 
 
@@ -77,16 +81,18 @@ class Command:
     def __call__(
         self, *words: str, place: Sequence[str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end. What would be a traceback is raised."""
         where = ["--data", str(self.data)] if place is None else place
-        return subprocess.run(
-            [*COMMAND, *words, *where],
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        strange = dict.fromkeys(name for name in os.environ if name.startswith("LEDGER_"))
+        environment: dict[str, str | None] = {**strange, **self.environment}
+        settings.settings.cache_clear()
+        try:
+            done = RUNNER.invoke(main, [*words, *where], prog_name="jobledger", env=environment)
+        finally:
+            settings.settings.cache_clear()
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess([*words], done.exit_code, done.stdout, done.stderr)
 
     def answer(self, *words: str, place: Sequence[str] | None = None) -> Any:
         """What a command answers to a program. It must succeed."""

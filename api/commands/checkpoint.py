@@ -64,6 +64,22 @@ def keys(data: Data = None, database_url: DatabaseUrl = None, json: Json = False
 
 
 @command.command()
+def logs(data: Data = None, database_url: DatabaseUrl = None, json: Json = False) -> None:
+    """Print the signed statement that each log began with: from the second one on it says what ended, and why.
+
+    There is a second one only after `jobledger checkpoint renew`. With --json: {"logs": [{"epoch", "origin", "statement"}]}.
+    """
+    with opened(Where.said(data, database_url)) as place, checks.snapshot(place) as connection:
+        found = [(epoch, said) for epoch, said in audit.epochs(connection).values()]
+    if json:
+        told = [{"epoch": e.number, "origin": e.origin, "statement": said} for e, said in found]
+        say_json({"logs": told})
+        return
+    for _, said in found:
+        typer.echo(said)
+
+
+@command.command()
 def leaves(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Write the leaf of every event as it is served, for a verifier of somebody else's.
 

@@ -11,7 +11,16 @@ from uuid import UUID
 import typer
 
 from api import erasing
-from api.commands.options import Data, DatabaseUrl, Json, Project, command_group
+from api.commands.options import (
+    By,
+    Data,
+    DatabaseUrl,
+    Json,
+    OneProject,
+    Project,
+    Why,
+    command_group,
+)
 from api.commands.output import say_fields, say_json, say_table
 from api.place import Where, opened
 from ledger import holds
@@ -22,15 +31,12 @@ command = command_group(
     "Forbid to erase, for a time.\n\nA hold overrides `erase` and `retention` until it is released; it is never deleted."
 )
 
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so: kept.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: kept.")]
-
 
 @command.command()
 def place(
     project: Project,
     by: By,
-    reason: Reason,
+    reason: Why,
     everything: Annotated[bool, typer.Option("--all", help="Hold the whole project.")] = False,
     type_: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Hold the jobs of a type.")
@@ -74,7 +80,7 @@ def place(
 def release(
     hold_id: Annotated[UUID, typer.Argument(metavar="HOLD", help="As `hold list` shows it.")],
     by: By,
-    reason: Reason,
+    reason: Why,
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
@@ -89,9 +95,7 @@ def release(
 
 @command.command("list")
 def list_holds(
-    project: Annotated[
-        str | None, typer.Option("--project", "-p", help="Only this project's.")
-    ] = None,
+    project: OneProject = None,
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,

@@ -31,6 +31,9 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs
 Project = Annotated[
     str, typer.Option("--project", "-p", metavar="PROJECT", help="The project (the tenant).")
 ]
+OneProject = Annotated[str | None, typer.Option("--project", "-p", help="Only this project's.")]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so: kept.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: kept.")]
 
 
 def command_group(help_text: str = "") -> typer.Typer:

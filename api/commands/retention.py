@@ -13,7 +13,16 @@ import typer
 
 from api import erasing
 from api.commands.erase import shown
-from api.commands.options import Data, DatabaseUrl, Json, Project, command_group
+from api.commands.options import (
+    By,
+    Data,
+    DatabaseUrl,
+    Json,
+    OneProject,
+    Project,
+    Why,
+    command_group,
+)
 from api.commands.output import remark, say, say_json, say_table
 from api.place import Place, Where, opened
 from api.transfer.catch_up import catch_up
@@ -30,8 +39,6 @@ command = command_group(
     "\n\nHow each job went remains for ever: its states, times, type and counts."
 )
 
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so: kept.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: kept.")]
 Type = Annotated[
     str,
     typer.Option(
@@ -43,7 +50,6 @@ Type = Annotated[
 Ended = Annotated[
     State, typer.Option("--state", help=f"How they ended: {', '.join(retention.ENDS)}.")
 ]
-OneProject = Annotated[str | None, typer.Option("--project", "-p", help="Only this project's.")]
 
 
 @command.command("set")
@@ -52,7 +58,7 @@ def set_rule(
     state: Ended,
     days: Annotated[int, typer.Option("--days", help="Keep values so many days after the end.")],
     by: By,
-    reason: Reason,
+    reason: Why,
     type_: Type = "",
     data: Data = None,
     database_url: DatabaseUrl = None,

@@ -4,6 +4,7 @@ Invariants: it tells what is, and moves nothing. Units: positions and lags count
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from api.commands.options import Data, DatabaseUrl, Json, command_group
@@ -51,7 +52,7 @@ async def _status(connection: Connection) -> dict[str, Any]:
     sealed = await standing(connection)
     return {
         "position": position,
-        "checkpoint": sealed.shown(),
+        "checkpoint": sealed.shown(datetime.now(UTC)),
         "projections": {
             name: {
                 "position": one.position,

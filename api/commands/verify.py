@@ -1,7 +1,7 @@
-"""`jobledger verify`: CHECKS on a ledger, or a proof on its own.
+"""`jobledger verify`: CHECKS on a ledger, or a proof or a receipt on its own.
 
 Invariants: exit code 0 means that all was found right, 1 that something was not, 3 that nothing was found wrong but something could not be checked; a
-proof file is checked without any ledger. Errors: the place's."""
+file is checked without any ledger. Errors: the place's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def verify(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="A proof that `jobledger prove` made: checked offline."
+            metavar="[FILE]",
+            help="A proof that `jobledger prove` made, or the receipt of an event: checked offline.",
         ),
     ] = None,
     since: Since = None,
@@ -64,6 +65,7 @@ def verify(
     jobledger verify --data ./ledger
     jobledger verify --data ./ledger --since monday.checkpoint --key 'ledger.example.com/log+1a2b3c4d+AZ...'
     jobledger verify job.proof.json --key keys.txt
+    jobledger verify receipt.txt --key keys.txt
 
     Every event is read again and held against its leaf, the leaves against the tree, the tree against every checkpoint; triggers, grants,
     policies and functions against what the migrations make; the read models against the log, row for row. It may run while the
@@ -110,10 +112,17 @@ def _offline(file: Path, keys: tuple[Verifier, ...]) -> list[tuple[str, Verdict]
             "A proof is worth as much as the key that you check it with: give one by --key."
         )
     try:
-        shown = proof.checked(_read(file), keys)
+        text = _read(file)
+        one = proof.is_receipt(text)
+        shown = proof.received(text, keys) if one else proof.checked(text, keys)
     except LedgerError as error:
         return [("proof", Verdict(f"{file}: not proved", (str(error),), {"faults": [str(error)]}))]
-    told = f"{file}: {shown['events']} events of job {shown['job']} are in the log {shown['origin']} of {shown['size']} events"
+    what = (
+        f"the event at position {shown['last_position']} of job {shown['job']} is"
+        if one
+        else f"{shown['events']} events of job {shown['job']} are"
+    )
+    told = f"{file}: {what} in the log {shown['origin']} of {shown['size']} events"
     return [("proof", Verdict(told, (), shown))]
 
 

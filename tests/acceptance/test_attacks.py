@@ -191,6 +191,18 @@ def test_14_a_dropped_guard_is_found(
     assert ours(dsn, scene, "schema")
 
 
+def test_a_beginning_that_nobody_signed_is_found(
+    scene: Scene, attacked: Callable[[str], str]
+) -> None:
+    """Why a log began anew is part of what is proved."""
+    dsn = attacked(scene.now)
+    with forger(dsn) as connection:
+        connection.execute(
+            "UPDATE proof.epochs SET statement = replace(statement, 'begins', 'goes on')"
+        )
+    assert ours(dsn, scene)
+
+
 def test_an_honest_ledger_is_not_flagged(
     scene: Scene, attacked: Callable[[str], str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2 as httpx
 import psycopg
 
-from tests.fix_command import Command
+from tests.fix_command import Command, Serving
 from tests.fix_embedded import wait_until
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "auditor" / "verify_proof.py"
@@ -22,6 +23,17 @@ def script(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", SCRIPT, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
     )  # fmt: skip
+
+
+def wait_for_checkpoint(serving: Serving, *lines: str) -> str:
+    """The note of a checkpoint that has these lines, as soon as it is served."""
+    with httpx.Client(base_url=str(serving.url), timeout=60) as anybody:
+
+        def note() -> str:
+            return anybody.get("/log/checkpoint").text
+
+        wait_until(lambda: set(lines) <= set(note().split("\n\n")[0].split("\n")))
+        return note()
 
 
 def test_the_script_is_short_and_needs_nothing_of_ours() -> None:
@@ -44,13 +56,15 @@ def test_an_auditor_checks_a_ledger_and_a_proof(command: Command, tmp_path: Path
     with serving.client(key) as api:
         for event in ("queued", "started", "succeeded"):
             api.post(f"/v1/projects/p/jobs/{job['id']}/events", json={"event": event})
-    wait_until(lambda: command("checkpoint", "show").stdout.split("\n")[1:2] == ["4"])
+    signed = wait_for_checkpoint(serving, "4")
     kept, keys = tmp_path / "kept.checkpoint", tmp_path / "keys.txt"
     kept.write_text(command("checkpoint", "show").stdout)
+    assert kept.read_text() == signed
     keys.write_text(command("checkpoint", "keys").stdout)
     (vkey,) = keys.read_text().split()
 
-    proved = command("prove", job["id"], "--project", "p")
+    assert command("prove", job["id"], "--project", "q").returncode == 1
+    proved = command("prove", job["id"])
     assert proved.returncode == 0, proved.stderr
     file = tmp_path / "job.proof.json"
     file.write_text(proved.stdout)
@@ -65,7 +79,9 @@ def test_an_auditor_checks_a_ledger_and_a_proof(command: Command, tmp_path: Path
     file.write_text("[]")
     assert script(file, vkey).returncode == 1
     assert script(file).returncode == 2
-
+    with serving.client(key) as api:
+        file.write_text(api.get("/v1/projects/p/events/3/receipt").text)
+    check_receipt(command, file, vkey, job["id"])
     serving.create_job(key)
     for words in ((), ("--full",)):
         done = command("verify", "--since", str(kept), "--key", str(keys), *words)
@@ -81,6 +97,14 @@ def test_an_auditor_checks_a_ledger_and_a_proof(command: Command, tmp_path: Path
     assert serving.end() == 0
 
 
+def check_receipt(command: Command, file: Path, vkey: str, job_id: str) -> None:
+    """It proves the third event, and nothing once it was altered."""
+    received = command.answer("verify", str(file), "--key", vkey, place=())["proof"]
+    assert [(one["job"], one["last_position"]) for one in received] == [(job_id, 3)]
+    file.write_text(file.read_text().replace("index 2", "index 1"))
+    assert command("verify", str(file), "--key", vkey, place=()).returncode == 1
+
+
 def test_the_way_on_after_an_older_copy_was_restored(command: Command, tmp_path: Path) -> None:
     command.environment["LEDGER_CHECKPOINT_INTERVAL_S"] = "0.05"
     command.environment["LEDGER_LOG_NAME"] = "ledger.example.com/log"
@@ -88,7 +112,7 @@ def test_the_way_on_after_an_older_copy_was_restored(command: Command, tmp_path:
     key = command.answer("keys", "create", "--project", "p", *SCOPES)["key"]
     for _ in range(3):
         serving.create_job(key)
-    wait_until(lambda: command("checkpoint", "show").stdout.split("\n")[1:2] == ["3"])
+    wait_for_checkpoint(serving, "3")
     kept = tmp_path / "kept.checkpoint"
     kept.write_text(command("checkpoint", "show").stdout)
     with psycopg.connect(command("dsn").stdout.strip(), autocommit=True) as connection:
@@ -99,14 +123,15 @@ def test_the_way_on_after_an_older_copy_was_restored(command: Command, tmp_path:
     assert command("verify").returncode == 1
     renewed = command.answer("checkpoint", "renew", "--reason", "restored the backup of Monday")
     assert renewed == {"epoch": 2, "origin": "ledger.example.com/log/2"}
-    wait_until(
-        lambda: command("checkpoint", "show").stdout.split("\n")[:2] == [renewed["origin"], "2"]
-    )
+    wait_for_checkpoint(serving, renewed["origin"], "2")
+    logs = command.answer("checkpoint", "logs")["logs"]
+    assert [one["origin"] for one in logs] == ["ledger.example.com/log", renewed["origin"]]
+    assert "\nrestored the backup of Monday\n" in logs[1]["statement"]
     assert command("verify", "--since", str(kept)).returncode == 1, "the old one is not forgotten"
     assert command("checkpoint", "add-key").stdout == "key-2\n"
     serving.create_job(key)
-    wait_until(lambda: command("checkpoint", "show").stdout.split("\n")[1:2] == ["3"])
-    assert command("checkpoint", "show").stdout.count("— ledger.example.com/log/2 ") == 2
+    signed = wait_for_checkpoint(serving, renewed["origin"], "3")
+    assert signed.count("— ledger.example.com/log/2 ") == 2
     assert len(command("checkpoint", "keys").stdout.split()) == 4
     assert command("checkpoint", "retire-key", "key-1").returncode == 0
     assert serving.end() == 0

@@ -4,6 +4,7 @@ Invariants: the WAL keeps old bytes until it is recycled, as README says, and is
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import psycopg
@@ -141,6 +142,12 @@ def test_what_is_due_is_erased_and_what_is_not_is_kept(command: Command) -> None
     assert [
         one["jobs"] for one in command.answer("retention", "apply", "--dry-run")["applied"]
     ] == [0, 1]
+    counsel = ("--by", "counsel", "--reason", "case 7")
+    hold = command.answer("hold", "place", "-p", "p", "--type", "A", *counsel)["hold_id"]
+    stopped = command("retention", "apply", "--json")
+    assert (stopped.returncode, json.loads(stopped.stdout)["applied"][1]["jobs"]) == (1, 0)
+    assert json.loads(stopped.stdout)["applied"][1]["held"] == [jobs[0]["id"]]
+    command.answer("hold", "release", hold, *counsel)
     applied = command.answer("retention", "apply")["applied"]
     assert [(one["type"], one["jobs"]) for one in applied] == [("", 0), ("A", 1)]
     with serving.client(key) as api:

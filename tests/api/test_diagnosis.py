@@ -27,6 +27,13 @@ from tests.fix_proof import history
 
 LAST = len(migrations())
 
+# An anchor, and a checkpoint that it was not given within the hour.
+ANCHOR = "INSERT INTO proof.anchored (sink, at, error) VALUES"
+SIGNED = (
+    "INSERT INTO proof.epochs (epoch, origin, blinding, statement) VALUES (1, 'x', sha256(''), '');"
+    " INSERT INTO proof.checkpoints VALUES (1, 1, '', now() - interval '1 hour')"
+)
+
 Owner = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -71,6 +78,9 @@ FAULTS: tuple[tuple[str, Callable[[Place, Owner], object], str], ...] = (
     ("guards", _sql("DROP TRIGGER append_only ON ledger.identities"), "identities"),
     ("guards", _sql("ALTER TABLE ledger.stored_events DISABLE TRIGGER ALL"), "stored_events"),
     ("log", _sql("UPDATE ledger.head SET position = 7"), "7 were counted"),
+    ("checkpoint", lambda place, _: (place.secret_path.parent / "notary").mkdir(mode=0o755), "chmod 700"),
+    ("anchors", _sql(f"{ANCHOR} ('file x', now(), 'No space left')"), "No space left"),
+    ("anchors", _sql(f"{SIGNED}; {ANCHOR} ('file x', now() - interval '1 day', NULL)"), "configured no more"),
     ("durability", _sql("ALTER ROLE CURRENT_USER IN DATABASE {database} SET synchronous_commit = off"), "is off"),
 )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """A job as GoGrid answers it, read as history: JSON, XML and CSV alike.
 
 Invariants: each entry of the history is an event with the entry's own id, note and time, and has no time where the answer has none; entries that the
-ledger has are recognised by their place, and only those behind them are added. `Failed` may be tried again, as GoGrid has it; `Fatal` is final.
-Units: times are milliseconds since 1970. Errors: Bad."""
+ledger has are recognised by their place, and only those behind them are added. `Failed` may be tried again, as GoGrid's
+document has it ("a job can fail and then be queued again"); `Fatal` is final. Units: times are milliseconds since 1970. Errors: Bad."""
 
 from __future__ import annotations
 
