@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import le
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +68,8 @@ def encode(additions: Sequence[Addition]) -> str:
 
 def _in_order(rows: list[list[Any]], lines: list[int]) -> list[list[Any]]:
     """The rows in the order of their lines; those of one line stay as they are."""
+    if all(map(le, lines, lines[1:])):
+        return rows
     order = sorted(range(len(lines)), key=lines.__getitem__)
     return [rows[place] for place in order]
 

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from ledger import settings
 from ledger.errors import Invalid, Misconfigured, Undecodable
 from ledger.events import EVENTS, Envelope, Event, Recorded
+from ledger.settings import WORD_BYTES_MAX
 from ledger.words import TOO_LONG, fits
 
 # The library resolves a topic by importing it; registering ours first means that a stored string is never imported.
@@ -57,10 +58,12 @@ class Row:
 def encode(event: Event, envelope: Envelope) -> bytes:
     """The body of an event: UTF-8 JSON without spaces; absent means the default. Raises Invalid when it cannot be stored."""
     for name in _WORDS:
-        text = getattr(envelope, name) or ""
+        text = getattr(envelope, name)
+        if not text or (text.isascii() and len(text) <= WORD_BYTES_MAX and "\x00" not in text):
+            continue
         if "\x00" in text:
             raise Invalid(f"PostgreSQL's text cannot hold the U+0000 in {name}.", field=name)
-        if text and name not in _PROSE and not fits(text):
+        if name not in _PROSE and not fits(text):
             raise Invalid(f"{name}: {TOO_LONG}", field=name)
     body: dict[str, Any] = {}
     for name in _IN_BODY:
@@ -69,11 +72,10 @@ def encode(event: Event, envelope: Envelope) -> bytes:
             body[name] = value
     if event.class_version > 1:
         body["class_version"] = event.class_version
-    body["event"] = event.__pydantic_serializer__.to_python(
-        event, mode="json", exclude_defaults=True
-    )
     try:
-        state = pydantic_core.to_json(body)
+        told = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
+        head = pydantic_core.to_json(body)[:-1]
+        state = b'%s%s"event":%s}' % (head, b"," if body else b"", told)
         (envelope.project + (envelope.credential_id or "")).encode()
     except ValueError as error:
         raise Invalid(f"The event cannot be written as UTF-8 JSON: {error}") from error

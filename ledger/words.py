@@ -15,6 +15,8 @@ TOO_LONG: Final = f"A name has 1 to {WORD_BYTES_MAX} bytes of UTF-8."
 
 def storable(text: str) -> str:
     """A text that PostgreSQL can hold."""
+    if text.isascii() and "\x00" not in text:
+        return text  # nearly all, in a quarter of the time
     if "\x00" in text:
         raise ValueError("PostgreSQL's text cannot hold the character U+0000.")
     try:
@@ -33,6 +35,8 @@ def word(text: str) -> str:
 
 def fits(text: str) -> bool:
     """Whether a text is neither empty nor too long for a word. It may hold what cannot be stored."""
+    if text.isascii():
+        return 0 < len(text) <= WORD_BYTES_MAX
     return 0 < len(text.encode(errors="surrogatepass")) <= WORD_BYTES_MAX
 
 
