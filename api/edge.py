@@ -17,7 +17,7 @@ from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
 from api.dialects.dialect import Dialect, SignedRequest
 from api.faults import Broken, NoSuchPath, TooSlow, WrongMethod
-from api.head import asked_in, query_of
+from api.head import asked_in, check_once, query_of
 from api.log import about_request
 from api.measures import Measures
 from api.operation import Asked, Operation, Said
@@ -94,6 +94,7 @@ class Endpoint:
                 with self._admission.request() as under_way:
                     if operation is None:
                         raise self._nowhere(asked)
+                    check_once(asked, scope)
                     await self._let_in(dialect, operation, asked)
                     await _read(asked, scope, receive, under_way, operation.body_bytes_max, turn)
                     return await self._perform(dialect, operation, asked)

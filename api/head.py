@@ -18,6 +18,10 @@ from api.operation import Asked
 from ledger import settings
 from ledger.errors import LedgerError
 
+_ONCE = (
+    *("authorization", "x-api-key", "ledger-project", "idempotency-key", "if-match"),
+    *("content-type", "content-encoding", "host", "x-method"),
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -71,3 +75,12 @@ def _target(scope: Mapping[str, Any]) -> str:
     """Path and query as they were sent: what a signature is over."""
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
     return str(scope["raw_path"].decode("latin-1")) + query
+
+
+def check_once(asked: Asked, scope: Mapping[str, Any]) -> None:
+    """Refuse a header that says who asks or what for, and stands there twice: a program on the way may have believed the other one."""
+    if len(scope["headers"]) > len(asked.headers):
+        seen = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
+        for name in _ONCE:
+            if seen.count(name) > 1:
+                raise BadSyntax(f"The header {name} stands there more than once.")

@@ -104,6 +104,11 @@ SEEDS: tuple[Seed, ...] = (
         "tests/ledger/test_committer_lost.py::test_a_broken_line_has_one_effect_and_the_caller_hears_of_it", "IdentityTaken|IllegalTransition",
     ),
     Seed(
+        "refusal-overtakes", "P4", "What cannot be read is refused before the request that came before it on its line is answered.",
+        (Change("api/line.py", "if owed and (self._in_head or self.pipeline):", "if owed and self.pipeline:"),),
+        "tests/api/test_wire.py::test_what_has_an_effect_is_never_answered_for_what_comes_behind_it", "assert",
+    ),
+    Seed(
         "key-not-kept", "P4", "The append does not keep the idempotency key.",
         (Change(_MIGRATIONS, "FROM asked_key WHERE unit NOT IN (SELECT unit FROM turned_away)", "FROM asked_key WHERE false"),),
         "tests/api/test_native.py::test_one_effect_and_one_answer_per_idempotency_key", "assert", short=True,

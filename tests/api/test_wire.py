@@ -42,6 +42,18 @@ BODIES: Mapping[str, tuple[bytes, int]] = {
     "a size and chunks": (b"Content-Length: 2\r\n" + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 400),
     "NUL in a header": (sized(b"{}", b"X-A: a\x00b\r\n"), 400),
     "a header without a colon": (b"nonsense\r\n\r\n", 400),
+    "two credentials": (sized(b"{}", b"authorization: Bearer x\r\n"), 400),
+    "two keys": (sized(b'{"type":"t"}', b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400),
+    "two types": (sized(b"{}", b"Content-Type: text/xml\r\nContent-Type: a/b\r\n"), 400),
+    "two hosts": (sized(b"{}", b"Host: b\r\n"), 400),
+    "two packings": (
+        sized(b"{}", b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n"),
+        400,
+    ),
+    "packed twice": (sized(b"{}", b"Content-Encoding: gzip, gzip\r\n"), 415),
+    "a header over two lines": (sized(b"{}", b"X-A: a\r\n b\r\n"), 400),
+    "a chunk that is too long": (CHUNKED + b"\r\nffffffffffffffffff\r\n{}\r\n", 400),
+    "a chunk less than none": (CHUNKED + b"\r\n-1\r\n{}\r\n", 400),
 }
 
 
@@ -79,6 +91,9 @@ HEADS: Mapping[str, tuple[bytes, set[int]]] = {
     "half a percent": (b"GET /jobs/%e9%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {401, 404}),
     "a surrogate in the query": (b"GET /jobs?state=%ed%a0%80 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400}),
     "NUL in the query": (b"GET /jobs?state=%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400}),
+    # As much of a head as comes in one piece may be read to its end.
+    "a huge header": (b"GET " + PATH + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-A: " + b"a" * 70_000 + b"\r\n\r\n", {401, 413}),
+    "twenty thousand headers": (b"GET " + PATH + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + b"a: b\r\n" * 20_000 + b"\r\n", {401, 413}),
     "an endless query": (b"GET /jobs?a=" + b"a" * 30_000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {400, 413}),
 }  # fmt: skip
 
@@ -150,3 +165,40 @@ def test_a_line_is_good_for_more_after_such_a_refusal(shared_server: LiveServer)
     answer = said(shared_server, bad + good.encode() + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 401 "), answer
     assert b"HTTP/1.1 200 " in answer
+
+
+def test_requests_that_come_at_once_are_answered_in_order(shared_server: LiveServer) -> None:
+    key, _ = shared_server.make_key("at-once")
+    head = f" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n".encode()
+    jobs = b"/v1/projects/at-once/jobs"
+    new = b"POST " + jobs + head + sized(b'{"type":"t"}')
+    refused = b"POST " + jobs + head + sized(b"{")
+    read = b"GET " + jobs + head + b"Connection: close\r\n\r\n"
+    answer = said(shared_server, new + refused + new + read)
+    statuses = [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [201, 400, 201, 200]
+    assert answer.count(b'"id":') >= 4
+
+
+BROKEN = (
+    b"\x16\x03\x01\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 300_000,
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
+def test_what_has_an_effect_is_never_answered_for_what_comes_behind_it(
+    shared_server: LiveServer, broken: bytes
+) -> None:
+    """A 4xx says that nothing has happened: so it must not be the first answer on a line whose first request is saved."""
+    project = f"behind-{len(broken)}"
+    key, _ = shared_server.make_key(project)
+    head = f" HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n".encode()
+    new = b"POST /v1/projects/" + project.encode() + b"/jobs" + head + sized(b'{"type":"t"}')
+    answer = said(shared_server, new + broken)
+    client = shared_server.opened({"Authorization": f"Bearer {key}"})
+    events = client.get(f"/v1/projects/{project}/events").json()["events"]
+    assert not answer or answer.startswith(b"HTTP/1.1 201 ")
+    assert len(events) == 1
