@@ -48,10 +48,7 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
     elif isinstance(value, dict):
         for key, item in value.items():
             storable(key)
-            if type(item) is str and depth < settings.JSON_DEPTH_MAX:
-                storable(item)  # most are, and nothing else need be asked of them
-            else:
-                _storable_json(item, depth + 1)
+            _storable_json(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
             _storable_json(item, depth + 1)
