@@ -1,13 +1,12 @@
-"""The committer: many callers, one commit at a time.
+"""The committer: many callers, one commit at a time, and the next one decided meanwhile.
 
-Invariants: whatever arrives while a commit is under way is the next batch, without a timer; one write per job in a batch; every caller
-learns the outcome of its own write, or that it is unknown; a caller that gives up does not take its write back. Errors: LedgerErrors;
-Busy when too many writes wait."""
+Invariants: whatever arrives while a commit is under way is the next batch, without a timer; writes to one job are decided one after the other,
+each on what became of those before it; every caller learns the outcome of its own write, or that it is unknown; a caller that gives up does
+not take its write back. Errors: LedgerErrors; Busy when too many writes wait."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -21,8 +20,10 @@ from ledger.commands import Write
 from ledger.connection import Role, conninfo
 from ledger.desk import Desk
 from ledger.errors import Busy, KeyInFlight, Unreachable
+from ledger.pace import Pace
+from ledger.queue import Queue
 from ledger.waiting import Committed, Waiting, refuse_all
-from ledger.writer import Writer
+from ledger.writer import Flight, Writer
 
 __all__ = ["Committed", "Committer"]
 
@@ -43,9 +44,15 @@ class Committer:
         desk = Desk(now=now, new_id=new_id, jobs_max=jobs_max)
         self._writer = Writer(conninfo(dsn, Role.APP), desk, on_commit=on_commit)
         self._waiting_max = waiting_max
-        self._waiting: deque[Waiting] = deque()
+        self._queue = Queue()
+        self._pace = Pace()
+        self._deciding: list[Waiting] = []
+        self._decided: list[Waiting] = []
+        self._flight: Flight | None = None
+        self._landed: Flight | None = None
         self._keys: set[tuple[str, str]] = set()
         self._arrived = asyncio.Event()
+        self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -58,6 +65,7 @@ class Committer:
         """Commit what is waiting, then stop."""
         self._closing = True
         self._arrived.set()
+        self._ready.set()
         if self._task is not None:
             await asyncio.shield(self._task)
         await self._writer.close()
@@ -70,13 +78,13 @@ class Committer:
     @property
     def waiting(self) -> int:
         """Writes that wait for a commit."""
-        return len(self._waiting)
+        return len(self._queue) + len(self._deciding) + len(self._decided)
 
     async def commit(self, write: Write) -> Committed:
         """Save a write and return its outcome."""
         if self._closing:
             raise Busy("The ledger is being stopped.")
-        if len(self._waiting) >= self._waiting_max:
+        if self.waiting >= self._waiting_max:
             raise Busy("The ledger has as many writes waiting as it accepts.")
         key = (write.key.project, write.key.key) if write.key else None
         if key in self._keys:
@@ -86,47 +94,79 @@ class Committer:
         if key:
             self._keys.add(key)
             waiting.then = partial(self._keys.discard, key)
-        self._waiting.append(waiting)
+        self._queue.add(waiting)
         self._arrived.set()
         return await future
 
     async def _run(self) -> None:
-        batch: list[Waiting] = []
         try:
-            while True:
-                if self._waiting:
-                    batch = self._take()
-                    again = await self._writer.commit(batch)
-                    self._waiting.extendleft(reversed(again))
-                elif self._closing:
-                    return
-                else:
-                    self._arrived.clear()
-                    await self._arrived.wait()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._decide(), name="decide")
+                both.create_task(self._commit(), name="commit")
         finally:
             # Only when the loop itself is torn down: nobody is left waiting for an answer that cannot come.
-            refuse_all([*batch, *self._waiting], Unreachable("The ledger was stopped."))
+            sent = [
+                one for flight in (self._landed, self._flight) if flight for one in flight.planned
+            ]
+            left = (*sent, *self._decided, *self._deciding, *self._queue.drain())
+            refuse_all(left, Unreachable("The ledger was stopped."))
 
-    def _take(self) -> list[Waiting]:
-        """The next batch: in order of arrival, one write per job, bounded in writes, events and bytes."""
-        batch: list[Waiting] = []
-        later: list[Waiting] = []
-        touched: set[UUID] = set()
-        events = size_bytes = 0
-        while self._waiting and len(batch) < settings.COMMIT_UNITS_MAX:
-            waiting = self._waiting.popleft()
-            job_ids = waiting.write.job_ids
-            if touched.isdisjoint(job_ids):
-                events += len(waiting.write.commands)
-                size_bytes += waiting.write.size_bytes
-                if batch and (
-                    events > settings.COMMIT_EVENTS_MAX or size_bytes > settings.COMMIT_BYTES_MAX
-                ):
-                    later.append(waiting)
-                    break
-                batch.append(waiting)
+    @property
+    def _over(self) -> bool:
+        sent = self._flight is not None or self._landed is not None
+        return self._closing and not self.waiting and not sent
+
+    async def _decide(self) -> None:
+        """Decide what arrives, some at a time, so that a commit sets out with the first of many."""
+        while not self._over:
+            self._deciding = self._queue.take(self._pace.together)
+            if not self._deciding:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            decided = await self._writer.decide(self._deciding)
+            settled = [one for one in self._deciding if one.settled]
+            self._deciding = []
+            self._decided += decided
+            if settled:
+                self._queue.release(settled)
+                self._queue.ahead(self._decided)
+            self._ready.set()
+            await asyncio.sleep(0)
+        self._ready.set()
+
+    async def _commit(self) -> None:
+        """Send what is decided, and tell the callers of the commit before while the database is at it."""
+        while not self._over:
+            before = self._flight
+            if before is None:
+                self._depart()
             else:
-                later.append(waiting)
-            touched |= job_ids
-        self._waiting.extendleft(reversed(later))
-        return batch
+                answers = await self._writer.land(before)
+                self._pace.landed()
+                self._flight, self._landed = None, before
+                if len(before.planned) >= self._pace.together:
+                    self._depart()
+                again = await self._writer.settle(before, answers)
+                self._queue.release(before.planned, again)
+                self._landed = None
+                self._writer.trim(self._queue.busy)
+                self._arrived.set()
+                await self._return()
+            if self._flight is None and not self._decided and not self._over:
+                self._ready.clear()
+                await self._ready.wait()
+        self._arrived.set()
+
+    def _depart(self) -> None:
+        if self._decided:
+            self._queue.ahead(self._deciding)
+            self._flight = self._writer.depart(self._decided)
+            self._pace.departed()
+            self._decided = []
+
+    async def _return(self) -> None:
+        """Let the callers who were told just now come back with their next writes, and have them decided."""
+        for _ in range(3):
+            if self._flight is None:
+                await asyncio.sleep(0)

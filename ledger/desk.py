@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,19 +37,21 @@ class Desk:
         self._new_id = new_id
         self._jobs = FoldedJobs(jobs_max)
         self._numbers: deque[int] = deque()
+        self._dropped = 0
 
     async def decide(self, connection: store.Connection, batch: Sequence[Waiting]) -> list[Waiting]:
         """Answer at once the writes that need no commit. Those left are returned, each with its unit set."""
-        await self._draw_numbers(connection, batch)
+        numbers = await self._drawn(connection, batch)
         unread = {job_id for waiting in batch for job_id in self._unread(waiting)}
         await self._jobs.refresh(connection, unread)
-        doubtful = [waiting for waiting in batch if not self._decided(waiting)]
+        doubtful = [waiting for waiting in batch if not self._decided(waiting, numbers)]
         if doubtful:
             await self._jobs.refresh(connection, {j for w in doubtful for j in w.write.job_ids})
             for waiting in doubtful:
                 waiting.fresh = True
-                if not self._decided(waiting):
+                if not self._decided(waiting, numbers):
                     await self._answer_without_commit(connection, waiting)
+        self._give_back(numbers)
         return [w for w in batch if w.unit is not None and not w.settled]
 
     def saved(self, write: Write, unit: Unit, placed: Sequence[tuple[int, datetime]]) -> Committed:
@@ -66,10 +70,11 @@ class Desk:
     def drop_numbers(self) -> None:
         """A client took a number that was drawn here: those drawn with it may be gone too."""
         self._numbers.clear()
+        self._dropped += 1
 
-    def trim(self) -> None:
-        """The batch is done: what is kept of its jobs is bounded again."""
-        self._jobs.trim()
+    def trim(self, busy: AbstractSet[UUID]) -> None:
+        """Bound what is kept of jobs; those that are busy stay, since writes were decided on them."""
+        self._jobs.trim(busy)
 
     def _unread(self, waiting: Waiting) -> set[UUID]:
         """Jobs to read before deciding: those not kept, unless the write itself creates them under a new id."""
@@ -84,13 +89,13 @@ class Desk:
                 unread.add(command.job_id)
         return unread
 
-    def _decided(self, waiting: Waiting) -> bool:
+    def _decided(self, waiting: Waiting, numbers: _Drawn) -> bool:
         """Decide a write on the jobs as kept; False when it is refused or changes nothing, and so needs a second look."""
         self._jobs.touch(waiting.write.job_ids)
         waiting.unit = waiting.refusal = None
         try:
             waiting.unit = plan(
-                waiting.write, self._jobs, self._now(), self._new_id, self._numbers.popleft
+                waiting.write, self._jobs, self._now(), self._new_id, numbers.left.popleft
             )
         except LedgerError as error:
             waiting.refusal = error
@@ -115,12 +120,26 @@ class Desk:
         order = dict.fromkeys(command.job_id for command in write.commands)
         return tuple(self._jobs[job_id] for job_id in order)
 
-    async def _draw_numbers(self, connection: store.Connection, batch: Sequence[Waiting]) -> None:
+    async def _drawn(self, connection: store.Connection, batch: Sequence[Waiting]) -> _Drawn:
         # Twice as many as there are creations, since a doubtful write is decided twice.
-        created = sum(c.event.TOPIC == "job.created" for w in batch for c in w.write.commands)
-        if len(self._numbers) < 2 * created:
-            count = max(2 * created, settings.NUMBERS_AHEAD)
-            self._numbers.extend(await store.numbers(connection, count))
+        count = 2 * sum(c.event.TOPIC == "job.created" for w in batch for c in w.write.commands)
+        if len(self._numbers) < count:
+            more = max(count, settings.NUMBERS_AHEAD)
+            self._numbers.extend(await store.numbers(connection, more))
+        return _Drawn(deque(self._numbers.popleft() for _ in range(count)), self._dropped)
+
+    def _give_back(self, numbers: _Drawn) -> None:
+        """Those that were not used, unless others of their kind were found to be taken meanwhile."""
+        if numbers.dropped == self._dropped:
+            self._numbers.extendleft(reversed(numbers.left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Numbers for one batch. `dropped`: how often numbers had been thrown away when these were drawn."""
+
+    left: deque[int]
+    dropped: int
 
 
 async def replayed(connection: store.Connection, key: Key | None) -> Committed | None:

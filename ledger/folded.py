@@ -1,13 +1,14 @@
 """Folded jobs kept in memory, so that most appends load nothing.
 
 Invariants: a kept job equals the fold of its events up to its version; it may be behind the log when another process appends, which the
-append's version check finds out; after `trim` at most `jobs_max` are kept, the least recently used went first. Nothing is dropped in between,
-so that a batch keeps the jobs it was decided on."""
+append's version check finds out; after `trim` at most `jobs_max` are kept beside those that are busy, the least recently used went first. Nothing is
+dropped in between, so that a write keeps the jobs it was decided on."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from ledger import settings, store
@@ -33,9 +34,9 @@ class FoldedJobs(OrderedDict[UUID, Job]):
             if job_id in self:
                 self.move_to_end(job_id)
 
-    def trim(self) -> None:
-        """Drop what is beyond the limit."""
-        while len(self) > self._jobs_max:
+    def trim(self, busy: AbstractSet[UUID] = frozenset()) -> None:
+        """Drop what is beyond the limit, but for the jobs that are busy and what was used after them."""
+        while len(self) > self._jobs_max and next(iter(self)) not in busy:
             self.popitem(last=False)
 
     async def refresh(self, connection: store.Connection, job_ids: Iterable[UUID]) -> None:

@@ -98,10 +98,11 @@ def encode_batch(units: Sequence[Unit]) -> str:
             rows.append(
                 [
                     number,
-                    str(entry.job_id),
+                    # As they are: the encoder writes them in a fifth of the time.
+                    entry.job_id,
                     entry.version,
                     entry.event.TOPIC,
-                    str(entry.event_id),
+                    entry.event_id,
                     envelope.occurred_at.isoformat() if envelope.occurred_at else None,
                     entry.state.decode(),
                     envelope.project,
@@ -110,13 +111,13 @@ def encode_batch(units: Sequence[Unit]) -> str:
             )
             if isinstance(entry.event, events.Created):
                 identities += [
-                    [number, envelope.project, kind, value, str(entry.job_id)]
+                    [number, envelope.project, kind, value, entry.job_id]
                     for kind, value in identities_of(entry.event)
                 ]
         # Whose a job is: one that is another's turns the unit away. A unit without entries for a job has no say in it.
         whose = {entry.job_id: entry.envelope.project for entry in unit.entries}
         streams += [
-            [number, str(job_id), version, whose.get(job_id)]
+            [number, job_id, version, whose.get(job_id)]
             for job_id, version in unit.expected.items()
         ]
         if unit.key is not None:

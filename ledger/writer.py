@@ -1,13 +1,15 @@
-"""The writer: one connection that appends batches of decided writes and tells each caller what became of his.
+"""The writer: appends batches of decided writes and tells each caller what became of his.
 
 Invariants: an append in flight is never cancelled; no write can harm another of its batch; what broke the connection is sent again with
-the same event ids, which then tell whether it had been saved; whatever may have been saved is never decided anew. Errors: LedgerErrors;
-Unreachable when the outcome is unknown."""
+the same event ids, which then tell whether it had been saved; whatever may have been saved is never decided anew. One connection appends, another
+reads what is needed to decide meanwhile. Errors: LedgerErrors; Unreachable when the outcome is unknown."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +23,23 @@ from ledger.errors import Busy, Invalid, LedgerError, Unreachable
 from ledger.plan import refused, strangers, taken
 from ledger.store import Appended, Result, TurnedAway, Unit
 from ledger.waiting import Waiting, refuse_all
+from ledger.wire import Answer, Wire
+
+Answers = list[tuple[Waiting, Result]]
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """Decided writes on their way to the log together.
+
+    `answer`: what comes back of the try that was sent last. `sent`: there was one. `uncertain`: one may have been saved without our knowing."""
+
+    planned: Sequence[Waiting]
+    units: list[Unit]
+    batch: bytes
+    answer: asyncio.Future[Answer] | None = None
+    sent: bool = False
+    uncertain: bool = False
 
 
 class Writer:
@@ -30,43 +49,45 @@ class Writer:
         self._conninfo = conninfo
         self._desk = desk
         self._on_commit = on_commit
-        self._connection: store.Connection | None = None
+        self._wire: Wire | None = None
+        self._reader: store.Connection | None = None
+        self._opening = asyncio.Lock()
         self.position = 0
 
     async def open(self) -> None:
         """Connect, and see where the log ends."""
-        self.position = await store.head(await self._connected())
+        self.position = await store.head(await self._reading())
+        await self._wired()
 
     async def close(self) -> None:
         """Leave the database."""
-        if self._connection is not None:
-            await self._connection.close()
+        if self._wire is not None:
+            await self._wire.close()
+        if self._reader is not None:
+            await self._reader.close()
 
-    async def commit(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Give each write its outcome. Returns those that others forestalled, to be decided anew."""
+    def trim(self, busy: AbstractSet[UUID]) -> None:
+        """Bound what is kept of jobs; those that are busy are kept."""
+        self._desk.trim(busy)
+
+    async def decide(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        """Decide writes. Those that need a commit are returned; the others have their outcome."""
         try:
-            planned = await self._decide(batch)
+            return await self._decided(batch)
         except psycopg.Error as error:
             refuse_all(batch, Busy(f"The database does not answer: {error}"))
             return []
         except Exception as error:  # noqa: BLE001 - whatever one write brings along must not harm the others
             return await self._one_by_one(batch, error)
-        try:
-            if planned:
-                await self._append(planned)
-        except Exception as error:  # noqa: BLE001 - they may be saved, so they are not tried again
-            refuse_all(planned, error)
-        self._desk.trim()
-        return [waiting for waiting in batch if _goes_again(waiting)]
 
-    async def _decide(self, batch: Sequence[Waiting]) -> list[Waiting]:
+    async def _decided(self, batch: Sequence[Waiting]) -> list[Waiting]:
         try:
-            return await self._desk.decide(await self._connected(), batch)
+            return await self._desk.decide(await self._reading(), batch)
         except psycopg.Error:
-            if not self._lost():
+            if not _lost(self._reader):
                 raise
         # The connection had broken since the last batch, as when the server was restarted: a new one may do.
-        return await self._desk.decide(await self._connected(), batch)
+        return await self._desk.decide(await self._reading(), batch)
 
     async def _one_by_one(self, batch: Sequence[Waiting], error: Exception) -> list[Waiting]:
         """One write of the batch cannot even be decided, as when its job cannot be read: find it, spare the others."""
@@ -74,13 +95,85 @@ class Writer:
             batch[0].refuse(error)
             return []
         left = [waiting for waiting in batch if not waiting.settled]
-        return [again for waiting in left for again in await self.commit([waiting])]
+        return [planned for waiting in left for planned in await self.decide([waiting])]
 
-    async def _append(self, planned: Sequence[Waiting], *, uncertain: bool = False) -> None:
-        """Commit the planned units and settle them. `uncertain`: they were sent before, and no answer came."""
-        answers, uncertain = await self._send(planned, uncertain=uncertain)
+    def depart(self, planned: Sequence[Waiting], *, uncertain: bool = False) -> Flight:
+        """Send decided writes off together, where there is a connection. `uncertain`: they were sent before, and no answer came."""
+        units = [waiting.unit for waiting in planned if waiting.unit is not None]
+        batch = store.encode_batch(units).encode()
+        flight = Flight(planned, units, batch, sent=uncertain, uncertain=uncertain)
+        if self._wire is not None and not self._wire.broken:
+            try:
+                self._send(flight, self._wire)
+            except psycopg.Error:
+                flight.uncertain = True
+        return flight
+
+    async def land(self, flight: Flight) -> Answers:
+        """What the database says of each write of a flight; nothing when all have their outcome already."""
+        try:
+            return await self._answered(flight)
+        except Exception as error:  # noqa: BLE001 - they may be saved, so they are not tried again
+            refuse_all(flight.planned, error)
+            return []
+
+    async def settle(self, flight: Flight, answers: Answers) -> list[Waiting]:
+        """Tell the callers. Returns the writes that others forestalled, to be decided anew."""
+        try:
+            await self._tell(flight, answers)
+        except Exception as error:  # noqa: BLE001 - they may be saved, so they are not tried again
+            refuse_all(flight.planned, error)
+        return [waiting for waiting in flight.planned if _goes_again(waiting)]
+
+    async def _answered(self, flight: Flight) -> Answers:
+        deadline = asyncio.get_running_loop().time() + settings.RECONNECT_S
+        while True:
+            try:
+                if flight.answer is None:
+                    self._send(flight, await self._wired())
+                assert flight.answer is not None
+                answer, flight.answer = flight.answer, None
+                results = store.results(flight.units, *await answer)
+                return list(zip(flight.planned, results, strict=True))
+            except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+                await self._singly(flight, error)
+                return []
+            except psycopg.Error as error:
+                if refusal := self._refusal(flight, error):
+                    refuse_all(flight.planned, refusal)
+                    return []
+                flight.uncertain = True
+                if asyncio.get_running_loop().time() > deadline:
+                    refuse_all(flight.planned, Unreachable("The connection broke in mid-commit."))
+                    return []
+                await asyncio.sleep(settings.RECONNECT_PAUSE_S)
+
+    def _refusal(self, flight: Flight, error: psycopg.Error) -> Busy | None:
+        """What the callers are told where it is known that nothing was saved."""
+        if not flight.sent:
+            return Busy(f"The database does not answer: {error}")
+        if not flight.uncertain and self._wire is not None and not self._wire.broken:
+            # The server itself refused and rolled back: a lock or statement timeout, a full disk.
+            return Busy(f"The database refused the commit: {error}")
+        return None
+
+    def _send(self, flight: Flight, wire: Wire) -> None:
+        flight.sent = True
+        flight.answer = wire.send(flight.batch)
+
+    async def _singly(self, flight: Flight, error: psycopg.Error) -> None:
+        """One unit of the batch holds what PostgreSQL cannot store: find it, spare the others."""
+        if len(flight.planned) == 1:
+            sentence = f"The database cannot store this: {error.diag.message_primary}"
+            flight.planned[0].refuse(Invalid(sentence))
+            return
+        for waiting in flight.planned:
+            alone = self.depart([waiting], uncertain=flight.uncertain)
+            await self._tell(alone, await self._answered(alone))
+
+    async def _tell(self, flight: Flight, answers: Answers) -> None:
         turned_away = []
-        for waiting, answer in zip(planned, answers, strict=False):
+        for waiting, answer in answers:
             match answer:
                 case Appended():
                     self._appended(waiting, answer)
@@ -90,41 +183,7 @@ class Writer:
             self._on_commit(self.position)
         # Only now, since it reads: those that are saved must not wait for it, nor suffer when it fails.
         for waiting, refusal in turned_away:
-            await self._turned_away(waiting, refusal, uncertain=uncertain)
-
-    async def _send(
-        self, planned: Sequence[Waiting], *, uncertain: bool
-    ) -> tuple[list[Result], bool]:
-        """The answers of the database; none when all have their outcome already. True: an earlier try may have been saved."""
-        deadline = asyncio.get_running_loop().time() + settings.RECONNECT_S
-        units = [waiting.unit for waiting in planned if waiting.unit is not None]
-        while True:
-            try:
-                return await store.append(await self._connected(), units), uncertain
-            except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
-                await self._append_singly(planned, error, uncertain=uncertain)
-                return [], uncertain
-            except psycopg.Error as error:
-                if not uncertain and not self._lost():
-                    # The server itself refused and rolled back: a lock or statement timeout, a full disk.
-                    refuse_all(planned, Busy(f"The database refused the commit: {error}"))
-                    return [], uncertain
-                uncertain = True
-                if asyncio.get_running_loop().time() > deadline:
-                    refuse_all(planned, Unreachable("The connection broke in mid-commit."))
-                    return [], uncertain
-                await asyncio.sleep(settings.RECONNECT_PAUSE_S)
-
-    async def _append_singly(
-        self, planned: Sequence[Waiting], error: psycopg.Error, *, uncertain: bool
-    ) -> None:
-        """One unit of the batch holds what PostgreSQL cannot store: find it, spare the others."""
-        if len(planned) == 1:
-            sentence = f"The database cannot store this: {error.diag.message_primary}"
-            planned[0].refuse(Invalid(sentence))
-            return
-        for waiting in planned:
-            await self._append([waiting], uncertain=uncertain)
+            await self._turned_away(waiting, refusal, uncertain=flight.uncertain)
 
     def _appended(self, waiting: Waiting, answer: Appended) -> None:
         assert waiting.unit is not None
@@ -139,8 +198,7 @@ class Writer:
 
     async def _turned_away(self, waiting: Waiting, answer: TurnedAway, *, uncertain: bool) -> None:
         try:
-            connection = await self._connected()
-            await self._read_back(connection, waiting, answer, uncertain=uncertain)
+            await self._read_back(await self._reading(), waiting, answer, uncertain=uncertain)
         except psycopg.Error:
             waiting.refuse(Unreachable("The connection broke before the outcome could be read."))
         except LedgerError as error:
@@ -167,23 +225,34 @@ class Writer:
                     raise refused(waiting.write, failures)
                 self._desk.drop_numbers()
 
-    async def _connected(self) -> store.Connection:
-        if self._lost():
-            connected = await AsyncConnection.connect(
-                self._conninfo, autocommit=True, connect_timeout=int(settings.RECONNECT_S)
-            )
-            try:
-                # Somebody may have changed it since the last time, for the server, the database or our role.
-                refuse_unsafe(await (await connected.execute(durability.QUERY)).fetchone())
-            except BaseException:
-                await connected.close()
-                raise
-            self._connection = connected
-        assert self._connection is not None
-        return self._connection
+    async def _wired(self) -> Wire:
+        """The connection that appends."""
+        if self._wire is None or self._wire.broken:
+            self._wire = await Wire.over(await self._connected())
+        return self._wire
 
-    def _lost(self) -> bool:
-        return self._connection is None or self._connection.closed or self._connection.broken
+    async def _reading(self) -> store.Connection:
+        """The connection that reads."""
+        async with self._opening:
+            if self._reader is None or _lost(self._reader):
+                self._reader = await self._connected()
+            return self._reader
+
+    async def _connected(self) -> store.Connection:
+        connected = await AsyncConnection.connect(
+            self._conninfo, autocommit=True, connect_timeout=int(settings.RECONNECT_S)
+        )
+        try:
+            # Somebody may have changed it since the last time, for the server, the database or our role.
+            refuse_unsafe(await (await connected.execute(durability.QUERY)).fetchone())
+        except BaseException:
+            await connected.close()
+            raise
+        return connected
+
+
+def _lost(connection: store.Connection | None) -> bool:
+    return connection is None or connection.closed or connection.broken
 
 
 async def _there(connection: store.Connection, unit: Unit) -> list[tuple[int, datetime]] | None:

@@ -1,0 +1,48 @@
+"""The pace: whether the next commit sets out before the callers of the last are told, or takes their next writes along.
+
+Invariants: pure but for the clocks it reads; it changes when a write is sent, never what becomes of it. A commit costs the database some time however
+few writes it has: where Python takes longer for the writes than that, halves that overlap are faster, and where the disk or the machine is slow, one
+commit for all is. Units: seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ledger import settings
+
+_IDLE = 0.2  # of a commit's time: a loop that waited for so much of it saw the answer when it came
+_SHARE = 1 / 8  # what one commit says beside those before it
+
+
+class Pace:
+    """How long commits take of late, as far as one loop can tell. `used` is the processor time of its thread."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        used: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._clock = clock
+        self._used = used
+        self._began = self._began_used = 0.0
+        self._commit_s = 0.0
+
+    def departed(self) -> None:
+        """A commit was sent."""
+        self._began, self._began_used = self._clock(), self._used()
+
+    def landed(self) -> None:
+        """Its answer was seen."""
+        took_s = self._clock() - self._began
+        if took_s - (self._used() - self._began_used) > _IDLE * took_s:
+            self._commit_s += (took_s - self._commit_s) * _SHARE
+        else:
+            # We were busy with other writes, and it came some time before.
+            self._commit_s = min(self._commit_s, took_s) * (1 - _SHARE)
+
+    @property
+    def together(self) -> int:
+        """As many writes as Python takes a commit's time for: fewer had better wait for others, and more set out by halves."""
+        return max(settings.COMMIT_TOGETHER_MIN, int(self._commit_s / settings.COMMIT_WRITE_S))

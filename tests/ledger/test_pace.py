@@ -1,0 +1,39 @@
+"""The pace: slow commits gather writes, busy loops split them. Seen red with: a busy loop's time taken for the database's."""
+
+from __future__ import annotations
+
+from ledger import settings
+from ledger.pace import Pace
+
+
+class _Clocks:
+    def __init__(self) -> None:
+        self.wall_s = self.used_s = 0.0
+
+    def commit(self, pace: Pace, took_s: float, used_s: float) -> None:
+        pace.departed()
+        self.wall_s += took_s
+        self.used_s += used_s
+        pace.landed()
+
+
+def paced() -> tuple[Pace, _Clocks]:
+    clocks = _Clocks()
+    return Pace(clock=lambda: clocks.wall_s, used=lambda: clocks.used_s), clocks
+
+
+def test_a_slow_database_is_asked_seldom() -> None:
+    pace, clocks = paced()
+    assert pace.together == settings.COMMIT_TOGETHER_MIN
+    for _ in range(60):
+        clocks.commit(pace, 0.01, 0.001)
+    assert 200 < pace.together <= 250
+
+
+def test_a_busy_loop_does_not_take_its_own_time_for_the_databases() -> None:
+    pace, clocks = paced()
+    for _ in range(60):
+        clocks.commit(pace, 0.01, 0.001)
+    for _ in range(60):
+        clocks.commit(pace, 0.01, 0.0099)
+    assert pace.together == settings.COMMIT_TOGETHER_MIN
