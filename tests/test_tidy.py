@@ -207,6 +207,8 @@ def test_what_is_imported_is_declared() -> None:
         roots = (
             {name.split(".")[0] for name in imports(module)} - set(ARROWS) - sys.stdlib_module_names
         )
+        if module.parts[1] == "peers":  # pinned by PEERS, in environments of their own
+            known |= {"procrastinate", "pgqueuer", "dbos", "umadb"}
         names = {PROVIDED_BY.get(root, root).replace("-", "_") for root in roots}
         wrong += [f"{module}: {name}" for name in sorted(names - known)]
     assert not wrong

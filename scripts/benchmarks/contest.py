@@ -17,7 +17,7 @@ from scripts.benchmarks.child import ChildFailed
 from scripts.benchmarks.disk import Disk
 from scripts.benchmarks.goals import CONTESTANTS, GOALS, Goal
 from scripts.benchmarks.scene import Ground, scene_on
-from scripts.benchmarks.slot import Measured, Spoilt
+from scripts.benchmarks.slot import Measured, Skipped, Slot, Spoilt
 
 Figures = dict[str, list[Measured]]
 
@@ -33,13 +33,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one goal. `fault`: why there are no figures. `figures` are the subject's and the control's, slot by slot."""
+    """What came of one goal: the subject's figures and the control's, slot by slot. `fault`: why there are none; `skipped`: why none could be."""
 
     goal: Goal
     ratios: tuple[float, ...] = ()
     subject: tuple[Measured, ...] = ()
     control: tuple[Measured, ...] = ()
     fault: str | None = None
+    skipped: str | None = None
 
     @property
     def ratio(self) -> float:
@@ -48,8 +49,8 @@ class Outcome:
 
     @property
     def met(self) -> bool:
-        """Whether the goal is reached. What is only told is not missed."""
-        return self.fault is None and self.goal.met(self.ratio)
+        """Whether the goal is reached. What is only told, or skipped, is not missed."""
+        return self.skipped is not None or (self.fault is None and self.goal.met(self.ratio))
 
     def figure(self, side: Sequence[Measured]) -> float:
         """The median figure of one side."""
@@ -61,13 +62,16 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     goals = [goal for goal in GOALS if goal.name == name]
     titles = dict.fromkeys(title for goal in goals for title in goal.contestants)
     try:
-        figures = _figures(tuple(titles), ground, disk, terms)
+        figures, skipped = _figures(tuple(titles), ground, disk, terms)
     except Exception as error:  # noqa: BLE001 - whatever befalls one contest, the others are held
         expected = isinstance(error, (Spoilt, ChildFailed, LedgerError, psycopg.Error))
         fault = str(error) if expected else repr(error)
         yield from (Outcome(goal, fault=fault) for goal in goals)
         return
     for goal in goals:
+        if missing := [skipped[title] for title in goal.contestants if title in skipped]:
+            yield Outcome(goal, skipped=missing[0])
+            continue
         subject = figures[goal.subject]
         control = [] if goal.control is None else figures[goal.control]
         yield Outcome(goal, _ratios(goal, subject, control), tuple(subject), tuple(control))
@@ -83,10 +87,19 @@ def _ratios(
     return tuple(ours / theirs.figure(goal.measure) for ours, theirs in pairs)
 
 
-def _figures(titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms) -> Figures:
-    figures: Figures = {title: [] for title in titles}
+def _figures(
+    titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms
+) -> tuple[Figures, dict[str, str]]:
+    """The figures of each contestant; and of those who cannot be had, why."""
+    skipped: dict[str, str] = {}
+    slots: dict[str, Slot] = {}
     with scene_on(ground) as scene, ExitStack() as stack:
-        slots = {title: stack.enter_context(CONTESTANTS[title].enter(scene)) for title in titles}
+        for title in titles:
+            try:
+                slots[title] = stack.enter_context(CONTESTANTS[title].enter(scene))
+            except Skipped as reason:
+                skipped[title] = str(reason)
+        figures: Figures = {title: [] for title in slots}
         for title, slot in slots.items():
             if not CONTESTANTS[title].whole:
                 slot(terms.slot_s / 2)
@@ -94,4 +107,4 @@ def _figures(titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms) ->
             for title, slot in slots.items():
                 disk.calm()
                 figures[title].append(slot(terms.slot_s))
-    return figures
+    return figures, skipped

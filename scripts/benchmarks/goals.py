@@ -17,6 +17,7 @@ from scripts.benchmarks import (
     folding,
     importing,
     paging,
+    peers,
     pgbench,
     reading,
     sealing,
@@ -98,6 +99,16 @@ CONTESTANTS: Final[Mapping[str, Contestant]] = {
     "flat-get-10M": Contestant("get among 10 M events, 32 connections", "requests", reading.get(32, "10M")),
     "flat-list-100k": Contestant("list of 50 among 100 k events, 32 connections", "requests", reading.listed(32, "100k")),
     "flat-list-10M": Contestant("list of 50 among 10 M events, 32 connections", "requests", reading.listed(32, "10M")),
+    "ours-8": Contestant("committer, 8 callers, read models caught up", "events", peers.ours(8)),
+    "ours-16": Contestant("committer, 16 callers, read models caught up", "events", peers.ours(16)),
+    "ours-http-8": Contestant("HTTP, 8 connections, read models caught up", "events", peers.ours_over_http(8)),
+    "plain-8": Contestant("plain mutable table, 8 callers", "events", peers.driven("plain", 8)),
+    "message-db-8": Contestant("message-db, 8 callers, no read model", "events", peers.driven("message-db", 8)),
+    "umadb-16": Contestant("UmaDB, 16 callers, no read model", "events", peers.driven("umadb", 16)),
+    "procrastinate-8": Contestant("procrastinate, 8 callers", "jobs", peers.driven("procrastinate", 8)),
+    "pgqueuer-8": Contestant("pgqueuer, 8 callers", "jobs", peers.driven("pgqueuer", 8)),
+    "dbos-16": Contestant("DBOS, 16 callers", "workflows", peers.driven("dbos", 16)),
+    "prefect-8": Contestant("Prefect's server, 8 connections", "events", peers.over_http(8)),
     "help": Contestant("jobledger --help", "runs", starting.helped, whole=True),
     "ready": Contestant("jobledger serve on 4 M events", "starts", starting.ready, whole=True),
 }  # fmt: skip
@@ -196,6 +207,14 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("flat", "G13", "flat-get-10M", "flat-get-100k", at_most=1.15, measure="p50_ms"),
     Goal("flat", "G13", "flat-list-10M", "flat-list-100k", at_most=1.15, measure="p50_ms"),
     Goal("flat", "G13", "flat-append-10M", at_most=300.0, measure="server_mib"),
+    Goal("peers", "G12", "ours-8", "plain-8", at_least=2.0),
+    Goal("peers", "G12", "ours-8", "message-db-8", at_least=2.5),
+    Goal("peers", "G12", "ours-16", "umadb-16", at_least=1.0),
+    Goal("peers", "G12", "ours-http-8", "prefect-8", at_least=30.0),
+    Goal("peers", "G12", "ours-8", "procrastinate-8"),
+    Goal("peers", "G12", "ours-8", "pgqueuer-8"),
+    Goal("peers", "G12", "ours-16", "dbos-16"),
+    Goal("peers", "G12", "ours-8", "stock"),
     Goal("start", "G14", "help", at_most=0.3, measure="took_s"),
     Goal("start", "G14", "ready", at_most=2.0, measure="took_s"),
 )
@@ -217,6 +236,9 @@ TOLD: Final[Mapping[str, str]] = {
     "verify": "an audit of the log, against reading it",
     "flat": "append, get and list among 10 M events against 100 k; memory",
     "start": "how soon --help and serve answer",
+    "peers": "other products, each in an environment of its own; only when named",
 }
 
 NAMES: Final = tuple(TOLD)
+# What is run when nobody names anything: all that needs nothing but this checkout.
+WHOLE: Final = tuple(name for name in NAMES if name != "peers")

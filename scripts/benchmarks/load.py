@@ -111,7 +111,7 @@ class _Client(asyncio.Protocol):
         if slot.tells:
             found = answer.find(b"ledger-position: ") + 17
             slot.told.append((now, int(answer[found : answer.find(b"\r", found)])))
-        if answer[9:12] == b"201":
+        if HOLE not in slot.steps[self._step] and answer[9:12] == b"201":
             found = answer.find(b'"id":"', body) + 6
             self._job_id = answer[found : found + 36]
         self._step = (self._step + 1) % len(slot.steps)

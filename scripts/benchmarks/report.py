@@ -25,7 +25,11 @@ def table(outcomes: Sequence[Outcome], machine: dict[str, Any], terms: Terms) ->
     lines.insert(1, "  ".join("-" * width for width in widths))
     lines += [
         "",
-        *(f"{o.goal.name}: {o.fault}" for o in outcomes if o.fault),
+        *(
+            f"{outcome.goal.name}, {outcome.goal.subject}: {outcome.fault or outcome.skipped}"
+            for outcome in outcomes
+            if outcome.fault or outcome.skipped
+        ),
         _sentence(machine, terms),
     ]
     return "\n".join(line for line in lines)
@@ -45,8 +49,9 @@ def _row(outcome: Outcome, terms: Terms) -> tuple[str, ...]:
     first = f"{goal.name} ({goal.number})"
     subject = CONTESTANTS[goal.subject].title
     control = "-" if goal.control is None else CONTESTANTS[goal.control].title
-    if outcome.fault is not None:
-        return (first, subject, "-", control, "-", "-", "-", goal.bar, "failed")
+    if outcome.fault or outcome.skipped:
+        verdict = "failed" if outcome.fault else "skipped"
+        return (first, subject, "-", control, "-", "-", "-", goal.bar, verdict)
     verdict = ("met" if outcome.met else "NOT MET") if terms.judged and goal.is_judged else "-"
     return (
         first,
@@ -84,8 +89,9 @@ def _entry(outcome: Outcome, terms: Terms) -> dict[str, Any]:
         "at_least": goal.at_least,
         "at_most": goal.at_most,
         "fault": outcome.fault,
+        "skipped": outcome.skipped,
     }
-    if outcome.fault is not None:
+    if outcome.fault or outcome.skipped:
         return entry
     for side, slots in (("subject", outcome.subject), ("control", outcome.control)):
         if entry[side] is not None:

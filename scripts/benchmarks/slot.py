@@ -1,7 +1,7 @@
 """A slot: one contestant at work for a moment, and what came of it.
 
 Invariants: a contestant is opened once and then called once a slot, so that connections, plans and caches are as warm as in use.
-Units: rates are things per second, latencies milliseconds. Errors: Spoilt, when what was measured does not count."""
+Units: rates are things per second, latencies milliseconds. Errors: Spoilt, when what was measured does not count; Skipped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 class Spoilt(Exception):
     """A slot whose figure does not count: something was refused, lost or not done."""
+
+
+class Skipped(Exception):
+    """A contestant that cannot be had here; the others are measured without it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""Prefect: its server on a database of its own, for clients over HTTP. Says `ready URL` when it answers, and ends when stdin does.
+
+Invariants: nothing of it is tuned; it tells nobody outside. Run as `-m scripts.peers.prefect_server FOLDER`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from scripts.peers.port import port
+
+START_S = 120.0
+
+
+def main() -> None:
+    """Serve."""
+    folder = Path(sys.argv[1])
+    url = f"http://127.0.0.1:{(number := port())}"
+    told = {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    program = str(Path(sys.executable).with_name("prefect"))
+    server = subprocess.Popen(
+        [program, "server", "start", "--no-ui", "--host", "127.0.0.1", "--port", str(number)],
+        env={**os.environ, **told},
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + START_S
+        while not _answers(f"{url}/api/health"):
+            if time.monotonic() > deadline or server.poll() is not None:
+                sys.exit("Prefect's server did not start.")
+            time.sleep(0.2)
+        body = json.dumps({"name": "bench"}).encode()
+        headers = {"content-type": "application/json"}
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{url}/api/flows/", body, headers)
+        ) as answer:
+            flow_id = json.load(answer)["id"]
+        print(f"ready {url} {flow_id}", flush=True)
+        sys.stdin.read()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+if __name__ == "__main__":
+    main()
