@@ -1,7 +1,8 @@
 """./scripts/fuzz: requests that nobody thought of, over every dialect's OpenAPI document, against a real `jobledger serve`.
 
-Invariants: the server, its database and its folder are gone afterwards. It ends with 0 when every answer was in its document, 1 when one was
-not or the server's log tells of a crash. The seed is printed, and makes a run repeatable up to what the ledger itself makes up."""
+Invariants: the server, its database and its folder are gone afterwards. It ends with 0 when every answer was in its document, 1 when one
+was not, the server's log tells of a crash, or an event does not name its principal, credential and request. The seed is printed, and makes a run
+repeatable up to what the ledger itself makes up."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from typing import Any
 from api.dialects import DIALECTS
 from scripts.demonstration.server import Server
 from scripts.fuzzing.campaign import Found, campaign
-from scripts.fuzzing.target import Keyring, Target, peopled
+from scripts.fuzzing.target import Keyring, Target, accounted, peopled
 
 NAMES = [dialect.name for dialect in DIALECTS]
 PROJECT = "fuzz"
@@ -59,15 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             target = _target(server)
             found = list(_campaigns(asked.names or NAMES, target, asked.examples, seed))
             crashes = _crashes(server.log)
+            events, nobodys = accounted(target)
         finally:
             server.stop()
-    print(_document(found, crashes, seed) if asked.json else _table(found, crashes, seed))
-    return int(bool(crashes) or not all(one.is_clean for one in found))
+    if asked.json:
+        document = {**_document(found, crashes, seed), "events": events, "nobodys": nobodys}
+        print(json.dumps(document, indent=2))
+    else:
+        print(_table(found, crashes, seed))
+        print(
+            f"{events} events written, {nobodys} of them without principal, credential or request"
+        )
+    return int(bool(crashes or nobodys) or not all(one.is_clean for one in found))
 
 
 def _target(server: Server) -> Target:
     url = server.wait_ready()
-    key = server.make_key(PROJECT, "jobs:read", "jobs:write", name="fuzz")
+    key = server.make_key(PROJECT, "jobs:read", "jobs:write", "audit:read", name="fuzz")
     signing = server.make_key(PROJECT, "jobs:read", name="fuzz, signed", signing=True)
     return peopled(url, Keyring(PROJECT, key.key, signing.key, signing.secret))
 
@@ -101,7 +110,7 @@ def _table(found: Sequence[Found], crashes: Sequence[str], seed: int) -> str:
     return "\n".join([*lines, f"{total} requests, seed {seed}"])
 
 
-def _document(found: Sequence[Found], crashes: Sequence[str], seed: int) -> str:
+def _document(found: Sequence[Found], crashes: Sequence[str], seed: int) -> dict[str, Any]:
     dialects: list[dict[str, Any]] = [
         {
             "dialect": one.dialect,
@@ -113,8 +122,7 @@ def _document(found: Sequence[Found], crashes: Sequence[str], seed: int) -> str:
         for one in found
     ]
     total = sum(one.requests for one in found)
-    whole = {"seed": seed, "requests": total, "crashes": list(crashes), "dialects": dialects}
-    return json.dumps(whole, indent=2)
+    return {"seed": seed, "requests": total, "crashes": list(crashes), "dialects": dialects}
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2 as httpx
 
+from api.batch.slice import ACTOR as LEDGER
 from api.dialects.dialect import ApiKey, Dialect
 from api.dialects.gogrid.signature import sign
 from api.operation import Asked
@@ -98,3 +99,22 @@ def peopled(url: str, keys: Keyring) -> Target:
             ids.append(made["id"])
             numbers.append(str(made["number"]))
     return Target(url, keys, tuple(ids), tuple(numbers))
+
+
+def accounted(target: Target) -> tuple[int, int]:
+    """How many events the project has by now, and how many of them do not name principal, credential and request."""
+    feed = f"{target.url}/v1/projects/{target.keys.project}/events"
+    events = nobodys = after = 0
+    with httpx.Client(headers={"Authorization": f"Bearer {target.keys.key}"}, timeout=60) as client:
+        while page := client.get(feed, params={"after": after}).raise_for_status().json()["events"]:
+            events, after = events + len(page), page[-1]["position"]
+            # What the ledger itself says of a batch names the ledger and the batch's request.
+            nobodys += sum(
+                not (
+                    one["actor"]
+                    and one["request_id"]
+                    and (one["credential_id"] or one["actor"] == LEDGER)
+                )
+                for one in page
+            )
+    return events, nobodys

@@ -16,6 +16,8 @@ def test_a_clean_dialect(capsys: pytest.CaptureFixture[str]) -> None:
     assert (told["seed"], told["crashes"], one["dialect"]) == (7, [], "orange")
     assert told["requests"] == one["requests"] == sum(one["statuses"].values()) > 100
     assert one["faults"] == one["errors"] == []
+    assert told["events"] > 12
+    assert told["nobodys"] == 0
 
 
 @pytest.mark.parametrize("words", [["klingon"], ["--examples", "0"]])

@@ -9,6 +9,7 @@ import pytest
 
 from api.dialects import DIALECTS
 from api.dialects.dialect import Dialect
+from api.operation import Scope
 from scripts.fuzzing.campaign import campaign
 from scripts.fuzzing.target import Keyring, Target, peopled
 from tests.fix_server import LiveServer
@@ -19,7 +20,7 @@ REQUESTS = 120  # of each dialect, or a few more
 
 @pytest.fixture(scope="module")
 def target(shared_server: LiveServer) -> Target:
-    key, _ = shared_server.make_key("fuzz")
+    key, _ = shared_server.make_key("fuzz", (Scope.JOBS_READ, Scope.JOBS_WRITE, Scope.AUDIT_READ))
     api_key, secret = shared_server.make_key("fuzz", signing=True)
     return peopled(shared_server.url, Keyring("fuzz", key, api_key, secret))
 
