@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import structlog
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
-from api import past, proofs
+from api import past, pools, proofs, repeats
 from api.admission import Admission
 from api.auth import Authenticator
 from api.batch import results
@@ -53,7 +51,6 @@ from api.turns import Turns
 from ledger import names, settings, store
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
-from ledger.connection import Role, alive, conninfo
 from ledger.desk import replayed
 from ledger.errors import (
     BatchRefused,
@@ -71,6 +68,7 @@ from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
 from projections.together import Together
+from projections.walk import walks
 
 log = structlog.get_logger("api.teller")
 
@@ -85,17 +83,8 @@ class Teller:
         self.measures = Measures()
         self.admission = Admission(chosen)
         self.porter = Porter(Turns(chosen), self.measures)
-        self.pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
-            conninfo(dsn, Role.READER),
-            kwargs={"autocommit": True},
-            min_size=2,
-            max_size=chosen.pool_connections_max,
-            timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
-            max_waiting=settings.POOL_WAITING_MAX,
-            check=alive,
-            open=False,
-            name="questions",
-        )
+        self.pool = pools.questions(dsn, chosen.pool_connections_max)
+        self.walks = pools.walks(dsn)
         self.herald = Herald(dsn)
         self.committer = Committer(
             dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
@@ -118,8 +107,9 @@ class Teller:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as opening:
-            await self.pool.open(wait=True, timeout=settings.RECONNECT_S)
-            opening.push_async_callback(self.pool.close)
+            for pool in (self.pool, self.walks):
+                await pool.open(wait=True, timeout=settings.RECONNECT_S)
+                opening.push_async_callback(pool.close)
             await opening.enter_async_context(self.gets)
             await opening.enter_async_context(self.waiter)
             if self.runner is not None:
@@ -153,7 +143,9 @@ class Teller:
         then = await self.travel.lead(operation, asked)
         # What takes long to read is read beside the event loop.
         large = len(asked.body) > settings.BODY_BYTES_QUICK
-        question = await asyncio.to_thread(operation.ask, asked) if large else operation.ask(asked)
+        question = (
+            await asyncio.to_thread(_asked, operation, asked) if large else _asked(operation, asked)
+        )
         answer = await self.answer(question, asked)
         return past.stamped(operation.tell(asked, answer), asked, then)
 
@@ -257,7 +249,8 @@ class Teller:
         if isinstance(question, Named) and question.is_get and question.project in sight:
             async with refusals():
                 return await self.gets.job(asked.who.project, question.ids[0])
-        async with refusals(), self.pool.connection() as connection:
+        kept = isinstance(question, Query) and walks(question)
+        async with refusals(), (self.walks if kept else self.pool).connection() as connection:
             match question:
                 case Query():
                     return await query.find(connection, question, sight)
@@ -290,3 +283,10 @@ class Teller:
         """Called by a projection's thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.waiter.progressed, name, position)
+
+
+def _asked(operation: Operation, asked: Asked) -> Question:
+    # Larger bodies are read by a dialect's own walk, which looks for repeats on its way.
+    if asked.body and operation.body_bytes_max <= settings.BODY_BYTES_MAX:
+        repeats.refuse(asked.body)
+    return operation.ask(asked)

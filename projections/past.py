@@ -19,7 +19,7 @@ from ledger.job import Job, fold
 from ledger.past import AsOf, cut
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import past_statement, statement
+from projections import behind, past_statement, statement
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Named, Page, Query, Tally, Then
@@ -58,7 +58,7 @@ async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -
     _check(told[0][2], then)
     found = [job_id for job_id, *_ in told if job_id is not None]
     jobs = await _jobs(connection, sight, found[: query.limit], then)
-    after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
+    after = behind.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
     return Page(jobs, after, told[0][1], then.position)
 
 

@@ -17,6 +17,7 @@ from ledger import settings, sql
 from ledger.job import Outcome, Phase, State
 from ledger.past import AsOf
 from projections import statement
+from projections.behind import values_of
 from projections.filters import Condition
 from projections.question import After, Offset, Query
 from projections.statement import Clause, Name, Parameters, Place
@@ -83,7 +84,7 @@ def page(query: Query, then: AsOf, *, few: bool = False) -> tuple[bytes, Paramet
     clauses = tuple(statement.clauses_of(map(_in_outcomes, query.conditions), values))
     match query.window:
         case After() as after:
-            values |= statement.values_of(after, query.sort)
+            values |= values_of(after, query.sort)
         case Offset(rows=rows):
             values["offset"] = min(rows, statement.OFFSET_MAX)
     behind = isinstance(query.window, After)

@@ -15,17 +15,18 @@ from ledger import settings, sql, store
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
 from ledger.job import Job
-from ledger.sight import Sight, rows
+from ledger.sight import Sight, array, rows
 from ledger.store import Connection
-from projections import past, statement
+from projections import behind, past, statement
 from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
 from projections.row import Rows
+from projections.walk import walks
 
 SQL = sql.load(__file__)
 
-# Of a row of jobs: what follows the columns of the job itself.
-_POSITION, _TOTAL = -2, -1
+# Of a row of jobs: what follows the columns of the job itself, behind the values of its order.
+_NUMBER, _POSITION, _TOTAL = -3, -2, -1
 
 
 async def find(connection: Connection, query: Query, sight: Sight = None) -> Page:
@@ -34,11 +35,27 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
     if query.as_of is not None:
         return await past.find(connection, query, query.as_of, sight)
     text, values = statement.page(query)
-    rows = await _rows(connection, sight, text, values, walk=statement.walks(query))
-    found = [one for one in rows if one[0] is not None]
-    jobs = Rows(found[: query.limit])
-    after = statement.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
-    return Page(jobs, after, rows[0][_TOTAL], rows[0][_POSITION])
+    if query.columns == statement.SAID:
+        return await _joined(connection, query, text, values | {"sight": array(sight)})
+    rows = await _rows(connection, sight, text, values, walk=walks(query))
+    found = [one for one in rows if one[_NUMBER] is not None]
+    after = None
+    if len(found) > query.limit:
+        del found[query.limit :]
+        keys = found[-1][_NUMBER - len(query.sort) : _NUMBER]
+        after = behind.after_row(keys, found[-1][_NUMBER])
+    told = rows[0][_TOTAL], rows[0][_POSITION]
+    if query.columns:
+        return Page((), after, *told, found)
+    return Page(Rows(found), after, *told)
+
+
+async def _joined(
+    connection: Connection, query: Query, text: bytes, values: statement.Parameters
+) -> Page:
+    [(said, found, *keys, number, reached, total)] = await _rows(connection, None, text, values)
+    after = behind.after_row(keys, number) if found > query.limit else None
+    return Page((), after, total, reached, said=said or b"")
 
 
 async def named(connection: Connection, asked: Named, sight: Sight = None) -> Sequence[Job]:
@@ -49,7 +66,7 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> Se
     column, names = names_of(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
     rows = await _rows(connection, sight, statement.called(column), values, walk=True)
-    found = [one for one in rows if one[0] is not None]
+    found = [one for one in rows if one[_NUMBER] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",

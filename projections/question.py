@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from ledger.events import Recorded
@@ -45,7 +46,8 @@ class Then:
 class Query:
     """Which jobs of one project, in which order, how many. `total` asks for the exact number of matching jobs as well.
 
-    `min_position`: answer only from read models that have reached it. `as_of`: answer what the ledger said then."""
+    `min_position`: answer only from read models that have reached it. `as_of`: answer what the ledger said then. `columns`: answer with these
+    values of each job, by the names of projections.columns, instead of with whole jobs; a question `as_of` is answered with jobs all the same."""
 
     project: str
     conditions: tuple[Condition, ...] = ()
@@ -55,16 +57,22 @@ class Query:
     total: bool = False
     min_position: int = 0
     as_of: AsOf | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The jobs of a query's window, in order. `after` is where the next page begins, None on the last one; `total` None when not asked."""
+    """The jobs of a query's window, in order. `after` is where the next page begins, None on the last one; `total` None when not asked.
+
+    `rows`: the values that were asked for instead of jobs, one tuple a job; `said`: those of the column alone, as one text with commas between.
+    `jobs` is empty then."""
 
     jobs: Sequence[Job]
     after: After | None
     total: int | None
     position: int
+    rows: Sequence[tuple[Any, ...]] | None = None
+    said: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A row of the read models, as the job that it stands for.
 
-Invariants: `job(row)` equals the fold of the job's log up to the row's version; columns come in the order of `columns` in statement.sql; the
+Invariants: `job(row)` equals the fold of the job's log up to the row's version; columns come in the order of `whole` in columns.sql; the
 session's time zone is UTC. Nothing is validated again: what the ledger wrote, it wrote from checked events."""
 
 from __future__ import annotations

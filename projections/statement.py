@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -15,8 +14,8 @@ from typing import Any, Final, Literal, TypeAlias
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
-from ledger.errors import Invalid
-from ledger.job import Job
+from projections.behind import values_of
+from projections.columns import selected
 from projections.filters import FILTERS, SORTS, Condition, Filter, Sort, Value
 from projections.fixed import needed
 from projections.question import After, Offset, Query
@@ -31,9 +30,11 @@ Name: TypeAlias = Literal["id", "number", "object"]
 NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
 _COUNTED: Final = frozenset({"state", "type", "command"})  # what the counters are kept by
 # Columns that stand before created_at in an index of their own.
-_LEADING: Final = frozenset(
+LEADING: Final = frozenset(
     row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
 )
+# The one column that is answered as one text for all jobs.
+SAID: Final = ("said",)
 OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
 
 
@@ -65,6 +66,8 @@ class Shape:
     window: Literal["start", "offset", "after"]
     total: bool
     split: tuple[int, int] | None = None
+    columns: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
 
 
 def page(query: Query) -> tuple[bytes, Parameters]:
@@ -86,24 +89,11 @@ def page(query: Query) -> tuple[bytes, Parameters]:
             values["offset"] = min(rows, OFFSET_MAX)
     values["upto"] = values["limit"] + values.get("offset", 0)
     split = _split(clauses, order, values)
-    return _page(Shape(clauses, order, window, query.total, split)), values
+    sort = tuple(SORTS[one.column].column for one in query.sort)
+    return _page(Shape(clauses, order, window, query.total, split, query.columns, sort)), values
 
 
-def walks(query: Query) -> bool:
-    """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
-    deep = isinstance(query.window, Offset) and query.window.rows > 0
-    filters = [one.filter for one in query.conditions]
-    if deep or len(query.sort) != 1 or (query.total and not _counted(filters)):
-        return False
-    sort = query.sort[0].column
-    if not query.conditions:
-        return sort in ("created", "updated", "number")
-    [condition, *others] = query.conditions
-    single = not others and len(condition.values) == 1 and condition.filter.operator == "in"
-    return single and sort == "created" and condition.filter.column in _LEADING
-
-
-def _counted(asked: Iterable[Filter | Clause]) -> bool:
+def counted(asked: Iterable[Filter | Clause]) -> bool:
     return all(one.operator == "in" and one.column in _COUNTED for one in asked)
 
 
@@ -118,30 +108,6 @@ def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
         if column is not None:
             order.setdefault(column, Place(column, descending))
     return tuple(order.values())
-
-
-def after_of(job: Job, sort: tuple[Sort, ...]) -> After:
-    """Where the page behind a job begins."""
-    return After(tuple(_word(getattr(job, SORTS[one.column].column)) for one in sort), job.number)
-
-
-def _word(value: object) -> str:
-    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
-
-
-def values_of(after: After, sort: tuple[Sort, ...]) -> Parameters:
-    """The cursor's values as parameters k0, k1, ... They come from outside: a cursor is not signed."""
-    if len(after.values) != len(sort):
-        raise Invalid("The cursor belongs to a list in another order.", field="cursor")
-    values: Parameters = {"after": after.number}
-    for nth, (one, word) in enumerate(zip(sort, after.values, strict=True)):
-        try:
-            values[f"k{nth}"] = SORTS[one.column].parse(word or "")
-        except ValueError as error:
-            raise Invalid(
-                f"The cursor is not one that this ledger gave out: {error}", field="cursor"
-            ) from error
-    return values
 
 
 def clauses_of(conditions: Iterable[Condition], values: Parameters) -> Iterable[Clause]:
@@ -169,7 +135,7 @@ def _split(
         return None
     for clause in clauses:
         asked = values[f"c{clause.nth}"]
-        if clause.many and clause.column in _LEADING and 0 < len(asked) <= settings.BRANCHES_MAX:
+        if clause.many and clause.column in LEADING and 0 < len(asked) <= settings.BRANCHES_MAX:
             values |= {f"c{clause.nth}_{i}": value for i, value in enumerate(asked)}
             return clause.nth, len(asked)
     return None
@@ -185,7 +151,33 @@ def _page(shape: Shape) -> bytes:
     window = TEXTS["walk" if shape.window == "offset" else "straight"].format(
         keys=keys, matching=matching, order=order
     )
-    return _jobs(window, _order_by(shape.order, "j"), _total(shape))
+    order = _order_by(shape.order, "j")
+    if shape.columns == SAID:
+        return _joined(window, order, shape)
+    return _jobs(window, order, _total(shape), shape)
+
+
+def _joined(window: Composable, order: Composable, shape: Shape) -> bytes:
+    keys = {f"k{nth}": name for nth, name in enumerate((*shape.sort, "number"))}
+    gathered = [
+        SQL("(array_agg(w.{key}))[%(limit)s::integer - 1] AS {key}").format(key=Identifier(key))
+        for key in keys
+    ]
+    named = [SQL("{} AS {}").format(Identifier("j", keys[key]), Identifier(key)) for key in keys]
+    return (
+        TEXTS["joined"]
+        .format(
+            reached=TEXTS["reached"],
+            columns=selected(SAID),
+            last=SQL(", ").join(Identifier("p", key) for key in keys),
+            gathered=SQL(", ").join(gathered),
+            keys=SQL(", ").join(named),
+            window=window,
+            order=order,
+            total=_total(shape),
+        )
+        .as_bytes()
+    )
 
 
 def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Composable:
@@ -203,17 +195,20 @@ def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Co
     )
 
 
+_NO_SHAPE: Final = Shape((), (), "start", total=False)
+
+
 @lru_cache(maxsize=len(NAME_TYPES))
 def called(column: Name) -> bytes:
     """The statement for the jobs of %(project)s that %(names)s are ids, numbers or objects of: at most %(limit)s."""
     window = TEXTS["called"].format(type=NAME_TYPES[column], column=Identifier(column))
-    return _jobs(window, SQL("j.nth, j.number"), SQL("NULL::bigint"))
+    return _jobs(window, SQL("j.nth, j.number"), SQL("NULL::bigint"), _NO_SHAPE)
 
 
 @lru_cache(maxsize=1)
 def by_id() -> bytes:
     """The statement for the jobs that have %(ids)s and are of the projects in %(sight)s."""
-    return TEXTS["by_id"].format(columns=TEXTS["columns"]).as_bytes()
+    return TEXTS["by_id"].format(columns=selected(())).as_bytes()
 
 
 @lru_cache(maxsize=1)
@@ -222,12 +217,14 @@ def tally() -> bytes:
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
 
 
-def _jobs(window: Composable, order: Composable, total: Composable) -> bytes:
+def _jobs(window: Composable, order: Composable, total: Composable, shape: Shape) -> bytes:
+    keys = [Identifier("j", name) for name in (*shape.sort, "number")]
     return (
         TEXTS["page"]
         .format(
             reached=TEXTS["reached"],
-            columns=TEXTS["columns"],
+            columns=selected(shape.columns),
+            keys=SQL(", ").join(keys),
             window=window,
             order=order,
             total=total,
@@ -240,7 +237,7 @@ def _total(shape: Shape) -> Composable:
     if not shape.total:
         return SQL("NULL::bigint")
     conditions = SQL(" AND ").join(_conditions(shape))
-    if _counted(shape.clauses):
+    if counted(shape.clauses):
         return TEXTS["counted"].format(conditions=conditions)
     return SQL("(SELECT count(*) FROM projections.jobs j WHERE {})").format(conditions)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from api.dialects.native.models import CountsOut, EventsOut, JobOut
@@ -191,3 +192,20 @@ def test_a_read_can_insist_on_a_position(live_server: LiveServer) -> None:
     listed = client.get(JOBS, params={"min_position": position})
     assert len(listed.json()["jobs"]) == 1
     assert int(listed.headers["ledger-position"]) >= int(position)
+
+
+def test_addresses_of_a_project_with_any_name(live_server: LiveServer) -> None:
+    """What stands in Location, Link and `next` is an address, whatever the project is called. Seen red with `?` where letters were."""
+    project = "zoë <a>; ☃ 100%?#"
+    client = live_server.client_of(project, name="zoe")
+    jobs = f"/v1/projects/{quote(project, safe='')}/jobs"
+    assert client.post(jobs, json={"type": "VirtualServer"}).status_code == 201
+    created = client.post(jobs, json={"type": "VirtualServer"})
+    assert client.get(created.headers["location"]).json() == created.json()
+    page = client.get(jobs, params={"limit": 1})
+    following = page.json()["next"]
+    assert page.headers["link"] == f'<{following}>; rel="next"'
+    assert following.isascii()
+    assert len(client.get(following).json()["jobs"]) == 1
+    events = client.get(f"/v1/projects/{quote(project, safe='')}/events", params={"limit": 1})
+    assert len(client.get(events.json()["next"]).json()["events"]) == 1

@@ -179,7 +179,7 @@ def test_no_body_breaks_anything(stage: Stage, dialect: Dialect, operation: Oper
             )
             # Where each item stands for itself, a batch of none or of bad ones is no bad request.
             each_for_itself = dialect.name in ("openlineage", "fullstory")
-            assert refused or each_for_itself or b'"type":"a"' in body, (body, answer.text)
+            assert refused or each_for_itself, (body, answer.text)
 
 
 @every_dialect

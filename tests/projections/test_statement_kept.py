@@ -13,11 +13,12 @@ from psycopg.adapt import Transformer
 from projections import statement
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Offset, Query
+from projections.walk import walks
 from tests.projections.test_statement import LIMIT, indexes, nodes_of, of_jobs, planner
 
 __all__ = ["planner"]
 
-LEADING = [row for row in FILTERS.values() if row.column in statement._LEADING]
+LEADING = [row for row in FILTERS.values() if row.column in statement.LEADING]
 PLAIN = [
     Query("big", (), (Sort(name, True),), limit=LIMIT) for name in ("created", "updated", "number")
 ]
@@ -37,7 +38,7 @@ ASKED = [*PLAIN, *ONE, *map(behind, [*PLAIN, *ONE])]
 
 @pytest.mark.parametrize("asked", ASKED, ids=range(len(ASKED)))
 def test_it_walks_one_index(planner: Connection[Any], asked: Query) -> None:
-    assert statement.walks(asked)
+    assert walks(asked)
     nodes = kept(planner, asked)
     column = asked.conditions[0].filter.index if asked.conditions else None
     sorted_by = {"created": "created_at", "updated": "updated_at"}.get(asked.sort[0].column)
@@ -86,4 +87,4 @@ def test_what_does_not_walk_one_index_is_planned_for_its_values() -> None:
         Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"),), total=True),
         Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"), Sort("updated"))),
     ):
-        assert not statement.walks(asked)
+        assert not walks(asked)

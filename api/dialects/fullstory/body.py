@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from api import repeats
 from api.dialects.fullstory.fault import Required
 from api.faults import BadSyntax, TooLarge
 from ledger.errors import Invalid
@@ -22,7 +23,7 @@ def _no_number(word: str) -> NoReturn:
     raise BadSyntax(f"The body is not JSON: {word} is no number.")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=repeats.once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ def read(body: bytes, items_max: int) -> Body:
 def _read(text: str, items_max: int) -> Body:
     items: tuple[int, int, int] | None = None
     shared: str | None = None
+    seen: list[tuple[str, None]] = []
     for name, start in _members(walk := _Walk(text)):
+        seen.append((name, None))
+        repeats.once(seen)
         if name == "requests":
             if not walk.sees("["):
                 raise Invalid("requests is a list of events.", field="requests")

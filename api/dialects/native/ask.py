@@ -34,26 +34,42 @@ from projections.question import Feed, Named, Offset, Query, Tally
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _LIST_WORDS = frozenset({"sort", "limit", "cursor", "count", "min_position"})
+_FROM_THE_START = Offset(0)
 
 
-def jobs(asked: Asked) -> Query:
-    """GET .../jobs"""
-    words = single(
-        asked, _LIST_WORDS, many={row.name for row in FILTERS.values() if row.many} | set(FILTERS)
-    )
+def page(asked: Asked) -> Query:
+    """GET .../jobs, answered with each job as it is said."""
+    return jobs(asked, ("said",))
+
+
+def jobs(asked: Asked, columns: tuple[str, ...] = ()) -> Query:
+    """A list of jobs."""
+    words = single(asked, _LIST_WORDS, many=FILTERS)
     query = Query(
         project=asked.path_params["project"],
         conditions=conditions(asked.query),
         sort=_sort(words.get("sort", "-created")),
-        window=Offset(0),
+        window=_FROM_THE_START,
         limit=whole(words, "limit", settings.PAGE_LIMIT_DEFAULT, 1, settings.PAGE_LIMIT_MAX),
         total=_count(words.get("count")),
         min_position=min_position(asked, words),
         as_of=asked.as_of,
+        columns=columns,
     )
     if "cursor" not in words:
         return query
     return replace(query, window=cursor.decode(words["cursor"], query))
+
+
+def listed(asked: Asked) -> Query:
+    """The same list, as far as a cursor is bound to it."""
+    sort = next((word for name, word in asked.query if name == "sort"), "-created")
+    return Query(
+        project=asked.path_params["project"],
+        conditions=conditions(asked.query),
+        sort=_sort(sort),
+        as_of=asked.as_of,
+    )
 
 
 def conditions(query: Iterable[tuple[str, str]]) -> tuple[Condition, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Literal
-from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
@@ -115,12 +114,7 @@ def rows(asked: Asked, found: Findings) -> Said:
 
 
 def _next(asked: Asked, found: Findings) -> str | None:
-    if found.last is None:
-        return None
-    given = [pair for pair in asked.query if pair[0] != "after"]
-    then = past.words(asked.as_of).items()
-    words = urlencode([*given, *then, ("after", str(found.last))])
-    return f"{asked.base_url}{asked.path}?{words}"
+    return None if found.last is None else view.page_url(asked, after=str(found.last))
 
 
 _FAULTS: Final = (

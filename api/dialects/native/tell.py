@@ -5,12 +5,10 @@ Invariants: pure; a write's answer shows its jobs as the write left them, so a r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from urllib.parse import urlencode
 
 import pydantic_core
 
-from api import cursor, past
+from api import cursor
 from api.dialects.native import ask, row, view
 from api.dialects.native.words import prefers
 from api.operation import Asked, Said
@@ -25,14 +23,12 @@ def jobs(asked: Asked, page: Page) -> Said:
     """A page of jobs; the address of the next one in the body and as a Link."""
     following = None
     if page.after is not None:
-        query = ask.jobs(
-            replace(asked, query=tuple(pair for pair in asked.query if pair[0] != "cursor"))
-        )
-        following = _url(asked, cursor=cursor.encode(page.after, query))
+        following = view.page_url(asked, cursor=cursor.encode(page.after, ask.listed(asked)))
     rest: dict[str, object] = {"next": following}
     if page.total is not None:
         rest["total"] = page.total
-    body = b'{"jobs":[%b],%b' % (_jobs(page.jobs), pydantic_core.to_json(rest)[1:])
+    told = _jobs(page.jobs) if page.said is None else page.said
+    body = b'{"jobs":[%b],%b' % (told, pydantic_core.to_json(rest)[1:])
     position = ("Ledger-Position", str(page.position))
     return Said(200, body, view.JSON, (position, *_link(following)))
 
@@ -79,7 +75,9 @@ def events(asked: Asked, found: Events) -> Said:
     if question.job_id is not None and not found.recorded and question.after == 0:
         raise _unknown(asked)
     following = (
-        _url(asked, after=str(found.last)) if len(found.recorded) == question.limit else None
+        view.page_url(asked, after=str(found.last))
+        if len(found.recorded) == question.limit
+        else None
     )
     headers = (("Ledger-Position", str(found.last)), *_link(following))
     accepted = asked.headers.get("accept", "")
@@ -149,12 +147,6 @@ def _unknown(asked: Asked) -> UnknownJob:
     return UnknownJob(
         f"There is no job {asked.path_params['id']} in project {asked.path_params['project']!r}."
     )
-
-
-def _url(asked: Asked, **changed: str) -> str:
-    given = [(name, word) for name, word in asked.query if name not in changed]
-    then = past.words(asked.as_of).items()
-    return f"{asked.base_url}{asked.path}?{urlencode([*given, *then, *changed.items()])}"
 
 
 def _link(following: str | None) -> tuple[tuple[str, str], ...]:

@@ -5,10 +5,11 @@ Invariants: pure; a job read from a read model and the same job folded from the 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pydantic_core
 
+from api import past
 from api.operation import Asked, Said
 from ledger.events import Recorded
 from ledger.job import Job, State, Stay
@@ -145,4 +146,11 @@ def etag(one: Job) -> str:
 
 def job_url(asked: Asked, one: Job) -> str:
     """Where a job is found."""
-    return f"{asked.base_url}/v1/projects/{one.project}/jobs/{one.id}"
+    return f"{asked.base_url}/v1/projects/{quote(one.project, safe='')}/jobs/{one.id}"
+
+
+def page_url(asked: Asked, **changed: str) -> str:
+    """The address that was asked, with some of its words changed; percent-encoded, since it stands in headers too."""
+    given = [(name, word) for name, word in asked.query if name not in changed]
+    words = [*given, *past.words(asked.as_of).items(), *changed.items()]
+    return f"{asked.base_url}{quote(asked.path)}?{urlencode(words)}"

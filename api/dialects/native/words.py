@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from uuid import UUID
 
 from api.operation import Asked
@@ -67,15 +67,14 @@ def whole(words: dict[str, str], name: str, default: int, least: int, most: int)
     return int(word)
 
 
-def single(asked: Asked, known: Iterable[str], many: Iterable[str] = ()) -> dict[str, str]:
+def single(asked: Asked, known: Collection[str], many: Collection[str] = ()) -> dict[str, str]:
     """The query's words that may come once. An unknown one is refused: a misspelt filter must not answer everything."""
     words: dict[str, str] = {}
-    known, repeatable = set(known), set(many)
     for name, word in asked.query:
-        if name in repeatable:
+        if name in many:
             continue
         if name not in known:
-            offered = ", ".join(sorted(known | repeatable)) or "none"
+            offered = ", ".join(sorted({*known, *many})) or "none"
             raise Invalid(f"There is no parameter {name!r} here; there is {offered}.", field=name)
         if name in words:
             raise Invalid(f"{name} may be given once.", field=name)

@@ -1,0 +1,30 @@
+"""A walk: a question that one index answers in its own order, whatever the values are, so that its plan can be kept.
+
+Invariants: pure; to plan such a question anew each time would take longer than to answer it, so connections that walk keep one plan for any values,
+and do not read a table through, not even one that was empty when the plan was made."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from projections.question import Offset, Query
+from projections.statement import LEADING, counted
+
+# Among the options of a connection string.
+OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+
+
+def walks(query: Query) -> bool:
+    """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
+    deep = isinstance(query.window, Offset) and query.window.rows > 0
+    filters = [one.filter for one in query.conditions]
+    if query.as_of is not None or deep or len(query.sort) != 1:
+        return False
+    if query.total and not counted(filters):
+        return False
+    sort = query.sort[0].column
+    if not query.conditions:
+        return sort in ("created", "updated", "number")
+    [condition, *others] = query.conditions
+    single = not others and len(condition.values) == 1 and condition.filter.operator == "in"
+    return single and sort == "created" and condition.filter.column in LEADING
