@@ -46,7 +46,7 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
         after = behind.after_row(keys, found[-1][_NUMBER])
     told = rows[0][_TOTAL], rows[0][_POSITION]
     if query.columns:
-        return Page((), after, *told, found)
+        return Page((), after, *told, [one[: len(query.columns)] for one in found])
     return Page(Rows(found), after, *told)
 
 

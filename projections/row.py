@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, overload
+from typing import Any, Final, NamedTuple, overload
 
 import pydantic_core
 from pydantic import TypeAdapter
@@ -39,7 +39,7 @@ def job(row: tuple[Any, ...]) -> Job:
         command, object_name, request_id, source_id, description,
         None if detail is None else pydantic_core.from_json(detail),
         attempts, progress, error_count,
-        () if messages == "[]" else MESSAGES.validate_json(messages),
+        messages_of(messages),
         items_total, items_succeeded, items_failed, _KINDS[kind], final,
         started_at, ended_at, ended_by,
         history(stays),
@@ -59,6 +59,34 @@ def history(text: str) -> tuple[Stay, ...]:
             in map(dict.values, pydantic_core.from_json(f"[{text}]"))
         ]
     )  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """A stay as its row has it: the same fields, with times as RFC 3339 in UTC and words as text."""
+
+    position: int
+    version: int
+    state: str
+    at: str | None
+    recorded_at: str
+    actor: str
+    note: str | None
+    source_id: str | None
+    kind: str | None
+    final: bool
+
+
+def entries(text: str) -> list[Entry]:
+    """The stays of a job as they are, for who only says them again."""
+    return list(map(_entry, map(dict.values, pydantic_core.from_json(f"[{text}]"))))
+
+
+_entry = Entry._make
+
+
+def messages_of(text: str) -> tuple[Message, ...]:
+    """The messages of a job."""
+    return () if text == "[]" else MESSAGES.validate_json(text)
 
 
 class Rows(Sequence[Job]):

@@ -94,6 +94,7 @@ def page(query: Query) -> tuple[bytes, Parameters]:
 
 
 def counted(asked: Iterable[Filter | Clause]) -> bool:
+    """Whether the counters know how many jobs these conditions leave."""
     return all(one.operator == "in" and one.column in _COUNTED for one in asked)
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.dialects.geoop import GEOOP
+from api.dialects.geoop.entry import entry
 from api.dialects.geoop.models import ChangeIn, JobOut
 from api.dialects.geoop.statuses import SHOWN
-from api.dialects.geoop.tell import entry
 from api.operation import Resolve
 from ledger import errors, events
 from ledger.errors import BatchRefused, LedgerError

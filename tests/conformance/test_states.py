@@ -10,7 +10,7 @@ import pytest
 
 from api.dialects.comestri import comestri
 from api.dialects.fullstory.status import status
-from api.dialects.geoop.tell import entry
+from api.dialects.geoop.entry import entry
 from ledger.events import Canceled, Created, Event, Failed, FailureKind, Queued, Started, Succeeded
 from ledger.job import Job, Outcome
 from tests import fix_comestri, fix_gogrid, fix_orange

@@ -68,7 +68,7 @@ def test_a_total_of_the_counters_keeps_its_plan_too(planner: Connection[Any]) ->
     """Seen red without `walks`: a total was planned anew each time, or not, as PostgreSQL's estimates of both fell out."""
     for asked in (PLAIN[0], replace(ONE[0], conditions=(Condition(FILTERS["state"], ("x",)),))):
         counted = replace(asked, total=True)
-        assert statement.walks(counted)
+        assert walks(counted)
         nodes = kept(planner, counted)
         assert {one["Index Name"] for one in nodes if "job_counts" in one.get("Index Name", "")}
         assert not [

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from api.dialects.comestri import moments, words
+from api.dialects.comestri.entry import Listed
 from api.dialects.comestri.models import NewJobIn
 from api.dialects.comestri.words import Words
 from api.dialects.native.words import idempotency_key
@@ -45,6 +46,7 @@ def index(asked: Asked) -> Query:
         limit=per_page,
         total=True,
         as_of=asked.as_of,
+        columns=Listed._fields,
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from api.dialects.comestri.moments import told
 from api.dialects.comestri.style import Style
@@ -16,7 +17,7 @@ from ledger.events import Json, Message
 from ledger.job import Job, Outcome
 
 # What came of a job -> Comestri's status and result. A canceled job's result is the operator's choice.
-SHOWN: Final[Mapping[Outcome, tuple[str, str]]] = MappingProxyType(
+SHOWN: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         Outcome.CREATED: ("request_received", "Pending"),
         Outcome.QUEUED: ("ready_to_process", "Pending"),
@@ -31,11 +32,27 @@ SHOWN: Final[Mapping[Outcome, tuple[str, str]]] = MappingProxyType(
     }
 )
 
+
+class Listed(NamedTuple):
+    """What a list tells of a job, by the names of its columns."""
+
+    number: int
+    request_id: str | None
+    type: str
+    outcome: str
+    progress: float
+    command: str | None
+    created_at: datetime
+    updated_at: datetime
+    owner: str
+    error_count: int
+
+
 # Where a word ends inside a name: aB, ABc, and what is no letter or digit.
 _SEAMS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 
 
-def entry(job: Job, style: Style) -> dict[str, Any]:
+def entry(job: Job | Listed, style: Style) -> dict[str, Any]:
     """A job in a list."""
     return {
         "id": job.number,
@@ -71,10 +88,10 @@ def created(job: Job, style: Style) -> dict[str, Any]:
     }
 
 
-def _result(job: Job, style: Style) -> str:
-    if job.outcome is Outcome.CANCELED:
+def _result(job: Job | Listed, style: Style) -> str:
+    if job.outcome == Outcome.CANCELED:
         return style.canceled_result
-    if job.outcome is Outcome.SUCCEEDED and job.error_count:
+    if job.outcome == Outcome.SUCCEEDED and job.error_count:
         return "Failure"
     return SHOWN[job.outcome][1]
 

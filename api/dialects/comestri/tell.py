@@ -4,7 +4,7 @@ Invariants: pure; the envelope counts as will_paginate does: `total_pages` is at
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -30,9 +30,13 @@ def index(style: Style, asked: Asked, found: Page) -> Said:
         "per_page": per_page,
         "total_pages": max(1, -(-found.total // per_page)),
         "total_entries": found.total,
-        "entries": [entry.entry(job, style) for job in found.jobs],
+        "entries": [entry.entry(job, style) for job in _listed(found)],
     }
     return _said(200, body, ("Ledger-Position", str(found.position)))
+
+
+def _listed(found: Page) -> Iterable[Job | entry.Listed]:
+    return found.jobs if found.rows is None else map(entry.Listed._make, found.rows)
 
 
 def show(style: Style, asked: Asked, found: Sequence[Job]) -> Said:

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ledger.events import FailureKind
-from ledger.job import Job, Outcome, State, Stay
+from ledger.job import Outcome, State, Stay
+from projections.row import Entry
 
 QUEUED: Final = 1
 PROCESSING: Final = 2
@@ -33,7 +34,7 @@ NAMES: Final[Mapping[int, str]] = MappingProxyType(
 IDS: Final[Mapping[str, int]] = MappingProxyType({name: number for number, name in NAMES.items()})
 
 # What came of a job -> its status.
-SHOWN: Final[Mapping[Outcome, int]] = MappingProxyType(
+SHOWN: Final[Mapping[str, int]] = MappingProxyType(
     {
         Outcome.CREATED: CREATED,
         Outcome.QUEUED: QUEUED,
@@ -49,18 +50,20 @@ SHOWN: Final[Mapping[Outcome, int]] = MappingProxyType(
 )
 
 
-def shown(job: Job) -> dict[str, Any]:
+def shown(outcome: str) -> Mapping[str, Any]:
     """The status of a job."""
-    return _told(SHOWN[job.outcome])
+    return _TOLD[SHOWN[outcome]]
 
 
-def entered(job: Job, stay: Stay) -> dict[str, Any]:
-    """The status that an entry of a job's history was."""
-    if stay is job.history[-1] and job.absorbed:
-        return shown(job)
-    fatal = stay.state is State.FAILED and stay.kind is FailureKind.REJECTED
-    return _told(FATAL if fatal else IDS[stay.state.value])
+def entered(outcome: str, stay: Stay | Entry, *, last: bool) -> Mapping[str, Any]:
+    """The status that an entry was, in the history of a job that came to this; the last one of a job that is over is what the job is."""
+    if last and outcome in _OVER:
+        return shown(outcome)
+    fatal = stay.state == State.FAILED and stay.kind == FailureKind.REJECTED
+    return _TOLD[FATAL if fatal else IDS[stay.state]]
 
 
-def _told(number: int) -> dict[str, Any]:
-    return {"id": number, "name": NAMES[number]}
+_TOLD: Final = {number: {"id": number, "name": name} for number, name in NAMES.items()}
+_OVER: Final = frozenset(Outcome) - {
+    *(Outcome.CREATED, Outcome.QUEUED, Outcome.PROCESSING, Outcome.RETRYING)
+}

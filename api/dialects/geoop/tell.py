@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pydantic_core
 
-from api.dialects.geoop import ask, statuses, words
+from api.dialects.geoop import ask, words
+from api.dialects.geoop.entry import Listed, entry
 from api.operation import Asked, Resolved, Said
 from ledger.errors import UnknownJob
-from ledger.job import Job, Stay
+from ledger.job import Job
 from ledger.names import by_number
 from projections.question import Page
 
@@ -36,7 +37,8 @@ def jobs(asked: Asked, page: Page) -> Said:
     if page.total is not None:
         metadata["pagesCount"] = max(1, -(-page.total // size))
         metadata["recordsCount"] = page.total
-    return _found(asked, page.jobs, metadata, page.position)
+    listed = page.jobs if page.rows is None else [Listed(*row) for row in page.rows]
+    return _found(asked, listed, metadata, page.position)
 
 
 def job(asked: Asked, found: Sequence[Job]) -> Said:
@@ -79,47 +81,9 @@ def items_metadata(received: int, invalid: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def entry(job: Job) -> dict[str, Any]:
-    """A job."""
-    return {
-        "id": job.number,
-        "status": statuses.shown(job),
-        "type": job.type,
-        "command": job.command,
-        "object": job.object,
-        "owner": job.owner,
-        "requestId": job.request_id,
-        "sourceId": job.source_id,
-        "description": job.description,
-        "detail": job.detail,
-        "attempts": job.attempts,
-        "progress": job.progress,
-        "errorCount": job.error_count,
-        "messages": job.messages,
-        "items": {
-            "total": job.items_total,
-            "succeeded": job.items_succeeded,
-            "failed": job.items_failed,
-        },
-        "createdAt": job.created_at,
-        "updatedAt": job.updated_at,
-        "startedAt": job.started_at,
-        "endedAt": job.ended_at,
-        "history": [_stay(job, stay) for stay in job.history],
-    }
-
-
-def _stay(job: Job, stay: Stay) -> dict[str, Any]:
-    return {
-        "id": stay.position,
-        "status": statuses.entered(job, stay),
-        "at": stay.at,
-        "actor": stay.actor,
-        "note": stay.note,
-    }
-
-
-def _found(asked: Asked, found: Sequence[Job], metadata: dict[str, int], position: int) -> Said:
+def _found(
+    asked: Asked, found: Sequence[Job | Listed], metadata: dict[str, int], position: int
+) -> Said:
     body = {
         "result": "success",
         words.COLLECTION: [entry(one) for one in found],

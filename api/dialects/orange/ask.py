@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from api.dialects.orange import words
+from api.dialects.orange.item import Listed
 from api.operation import Asked
 from ledger.errors import UnknownJob
 from ledger.job import Phase, State
@@ -41,6 +42,7 @@ def jobs(asked: Asked) -> Query:
         limit=words.whole(asked, "limit", LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX),
         total=True,
         as_of=asked.as_of,
+        columns=Listed._fields,
     )
 
 

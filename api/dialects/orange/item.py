@@ -5,15 +5,17 @@ one by whom. Times are in UTC with three decimals and a Z."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
+from uuid import UUID
 
 from ledger.job import Job, Outcome, Phase
+from projections.row import entries, messages_of
 
 # Why a job failed, where it does not say so itself.
-_REASONS: Final = {
+_REASONS: Final[Mapping[str, str]] = {
     Outcome.REJECTED: "The request was not acceptable.",
     Outcome.INCOMPLETE: "The process ended with errors.",
     Outcome.EXHAUSTED: "The process failed, and so did its retries.",
@@ -21,12 +23,32 @@ _REASONS: Final = {
 }
 
 
-def item(job: Job, base_url: str) -> dict[str, Any]:
+class Listed(NamedTuple):
+    """What a list tells of a job, by the names of its columns."""
+
+    id: UUID
+    project: str
+    phase: str
+    description: str | None
+    command: str | None
+    type: str
+    object: str | None
+    created_at: datetime
+    owner: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    outcome: str
+    ended_by: str | None
+    messages: str
+    history: str
+
+
+def item(job: Job | Listed, base_url: str) -> dict[str, Any]:
     """A job."""
     return {
         "id": str(job.id),
         "hRef": f"{base_url}/projects/{quote(job.project, safe='')}/jobs/{job.id}",
-        "state": job.phase.value,
+        "state": str(job.phase),
         "description": job.description or _described(job),
         "createdDate": told(job.created_at),
         "requesterId": job.owner,
@@ -44,20 +66,22 @@ def told(moment: datetime | None) -> str | None:
     return f"{utc.isoformat(timespec='milliseconds')}Z"
 
 
-def _described(job: Job) -> str:
+def _described(job: Job | Listed) -> str:
     """What the job does, to what: the description of a job that has none."""
     return " ".join(word for word in (job.command, job.type, job.object) if word)
 
 
-def _messages(job: Job) -> Iterable[dict[str, Any]]:
-    for one in job.messages:
+def _messages(job: Job | Listed) -> Iterable[dict[str, Any]]:
+    messages = messages_of(job.messages) if isinstance(job, Listed) else job.messages
+    for one in messages:
         yield _message(one.code, one.message, one.description)
-    if job.phase is not Phase.FAILED:
+    if job.phase != Phase.FAILED:
         return
-    note = job.history[-1].note if job.history else None
-    if job.outcome is Outcome.CANCELED:
+    history = entries(job.history) if isinstance(job, Listed) else job.history
+    note = history[-1].note if history else None
+    if job.outcome == Outcome.CANCELED:
         yield _message(0, f"canceled by {job.ended_by}", note)
-    elif not job.messages:
+    elif not messages:
         yield _message(0, _REASONS[job.outcome], note)
 
 
