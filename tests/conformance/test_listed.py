@@ -1,6 +1,6 @@
 """A list that reads only what it tells says of each job what its dialect says of the whole job, byte for byte.
 
-Seen red with GeoOp's failures that will be retried taken for over, and with Orange's notes left out."""
+Seen red with Orange's notes left out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from api.dialects.comestri import entry as comestri
 from api.dialects.comestri.style import Style
 from api.dialects.geoop import entry as geoop
+from api.dialects.gogrid import shape as gogrid
 from api.dialects.orange import item as orange
 from tests.fix_questions import Asker, laws, queries
 
 BASE = "http://ledger.example"
 TOLD: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (gogrid.Listed, gogrid.shown),
     (comestri.Listed, lambda job: comestri.entry(job, Style())),
     (orange.Listed, lambda job: orange.item(job, BASE)),
     (geoop.Listed, geoop.entry),

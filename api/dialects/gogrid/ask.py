@@ -22,6 +22,7 @@ from api.dialects.gogrid.options import (
     Option,
     find,
 )
+from api.dialects.gogrid.shape import Listed
 from api.dialects.gogrid.words import Words
 from api.operation import Asked, Nothing
 from ledger.errors import Invalid
@@ -96,6 +97,7 @@ def job_list(asked: Asked) -> Query:
         limit=page.num_items or NUM_ITEMS_DEFAULT,
         total=True,
         as_of=asked.as_of,
+        columns=Listed._fields,
     )
 
 

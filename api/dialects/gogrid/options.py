@@ -14,6 +14,7 @@ from typing import Final
 
 from ledger.events import FailureKind
 from ledger.job import State, Stay
+from projections.row import Entry
 
 DERIVED_FROM: Final = 1_000  # ids above it are derived from words; GoGrid's own stay far below
 _INT32_MAX: Final = 2**31 - 1
@@ -132,20 +133,20 @@ def object_type(name: str) -> Option:
     return _OBJECT_TYPES.get(name) or Option(_derived("job.objecttype", name), name)
 
 
-def states(history: Sequence[Stay]) -> tuple[Option, ...]:
+def states(history: Sequence[Stay | Entry]) -> tuple[Option, ...]:
     """The option of each entry of a history. A final failure that no retry could mend is Fatal."""
     found: list[Option] = []
     failed_before = False
     for stay in history:
-        failed = stay.state is State.FAILED
+        failed = stay.state == State.FAILED
         found.append(FATAL if failed and _is_fatal(stay, failed_before) else _STATES[stay.state])
         failed_before = failed_before or failed
     return tuple(found)
 
 
-def _is_fatal(stay: Stay, failed_before: bool) -> bool:
-    rejected = stay.kind is FailureKind.REJECTED
-    return stay.final and (rejected or (stay.kind is FailureKind.EXCEPTION and failed_before))
+def _is_fatal(stay: Stay | Entry, failed_before: bool) -> bool:
+    rejected = stay.kind == FailureKind.REJECTED
+    return stay.final and (rejected or (stay.kind == FailureKind.EXCEPTION and failed_before))
 
 
 def _derived(table: str, name: str) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from api.dialects.gogrid import as_csv, as_json, as_xml, ask, words
 from api.dialects.gogrid.options import Option
-from api.dialects.gogrid.shape import Envelope, ShownJob, shown
+from api.dialects.gogrid.shape import Envelope, Listed, ShownJob, shown
 from api.dialects.gogrid.words import Format
 from api.operation import Asked, Said
 from ledger.errors import UnknownJob
@@ -50,7 +50,8 @@ def job_list(asked: Asked, page: Page) -> Said:
     """A page of jobs, newest first."""
     given = words.read(asked)
     paging = ask.job_paging(given)
-    things = tuple(shown(job) for job in page.jobs)
+    listed = page.jobs if page.rows is None else [Listed(*row) for row in page.rows]
+    things = tuple(map(shown, listed))
     assert page.total is not None, "job/list asks for the total"
     numpages = paging.numpages(page.total)
     told = Envelope(_method(asked), ShownJob, things, page.total, paging.start, numpages)
