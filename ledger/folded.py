@@ -53,7 +53,8 @@ class FoldedJobs(OrderedDict[UUID, Job]):
         for job_id in erased:
             # What is kept remembers values that the log has forgotten.
             del self[job_id]
-        histories |= await store.streams(connection, dict.fromkeys(erased, 0))
+        if erased:
+            histories |= await store.streams(connection, dict.fromkeys(erased, 0))
         for job_id, history in histories.items():
             job = fold(history, self.get(job_id))
             assert job is not None

@@ -29,6 +29,8 @@ def plan(
     new_number: Callable[[], int],
 ) -> Unit:
     """The unit that saves `write`, given the jobs it touches. Raises a LedgerError when it may not be saved."""
+    if len(write.commands) == 1:
+        return _alone(write, known, now, new_id, new_number)
     jobs = _own(write, known)
     versions = {job_id: job.version if job else 0 for job_id, job in jobs.items()}
     expected = dict(versions)
@@ -58,6 +60,33 @@ def plan(
         expected={job_id: version for job_id, version in expected.items() if job_id in touched},
         key=write.key,
         outcome=outcome(write, versions) if write.key else {},
+    )
+
+
+def _alone(
+    write: Write,
+    known: Mapping[UUID, Job],
+    now: datetime,
+    new_id: Callable[[], UUID],
+    new_number: Callable[[], int],
+) -> Unit:
+    """The same for a write of one command, as nearly all are: nothing in it can be in the way of anything else."""
+    (asked,) = write.commands
+    job = known.get(asked.job_id)
+    if job is not None and job.project != asked.envelope.project:
+        job = None
+    command = _numbered(asked, new_number, frozenset())
+    version = job.version if job else 0
+    entries = tuple(
+        _entry(command, version + nth, new_id(), event)
+        for nth, event in enumerate(decide(job, command, now), start=1)
+    )
+    left_at = {asked.job_id: version + len(entries)}
+    return Unit(
+        entries=entries,
+        expected={asked.job_id: version} if entries else {},
+        key=write.key,
+        outcome=outcome(write, left_at) if write.key else {},
     )
 
 

@@ -1,4 +1,4 @@
-"""The pace: slow commits gather writes, busy loops split them. Seen red with: a busy loop's time taken for the database's."""
+"""The pace: slow commits gather writes, busy loops split them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue: order, room, and that a job has one write under way. Seen red with: room that refused writes keep for ever."""
+"""The queue: order, room, and that a job has one write under way."""
 
 from __future__ import annotations
 
