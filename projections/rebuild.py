@@ -101,6 +101,9 @@ def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
     )
     connection.execute("SET synchronous_commit = off")
     connection.execute("SET jit = off")
+    # One core, and not all of that: those who read and write meanwhile come first.
+    connection.execute("SET max_parallel_maintenance_workers = 0")
+    connection.execute("SET max_parallel_workers_per_gather = 0")
     # A plan made while the new table was empty would be kept for all of it.
     connection.execute("SET plan_cache_mode = force_custom_plan")
     return connection
@@ -157,10 +160,13 @@ def _fill(
     reached, target = 0, (standing.position(connection) or 0) if to is None else to
     progress(reached, target)
     while reached < target:
+        began_s = time.monotonic()
         reached = build.advance(
-            connection, reached, min(target, reached + settings.REBUILD_EVENTS_MAX)
+            connection, reached, min(target, reached + settings.REBUILD_STEP_EVENTS)
         )
         progress(reached, target)
+        if reached < target:
+            time.sleep((time.monotonic() - began_s) * settings.REBUILD_REST)
 
 
 def _compared(connection: Connection[Any], build: Build, project: str | None = None) -> Compared:

@@ -75,7 +75,7 @@ def kept(connection: Connection[Any], name: str) -> int:
 def test_a_rebuild_equals_the_live_one(
     forging: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "REBUILD_EVENTS_MAX", 5)
+    monkeypatch.setattr(settings, "REBUILD_STEP_EVENTS", 5)
     lived: set[str] = tables(forging)
     for _ in range(3):
         for name in NAMES:
@@ -91,6 +91,18 @@ def test_a_rebuild_equals_the_live_one(
     shown = {live(forging, projection) for projection in PROJECTIONS}
     assert {(int(re.findall(r"_v(\d+)_", name)[0]), name) for name in tables(forging)} == shown
     assert tracked(forging) == {(name, len(LOG)) for name in tables(forging)}
+
+
+def test_it_rests_so_that_others_have_their_turn(
+    forging: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a rebuild takes a core from its first event to its last."""
+    monkeypatch.setattr(settings, "REBUILD_STEP_EVENTS", 5)
+    rests: list[float] = []
+    monkeypatch.setattr("projections.rebuild.time.sleep", rests.append)
+    rebuild(database, JOBS.name)
+    assert len(rests) >= len(LOG) // 5
+    assert all(rest_s > 0 for rest_s in rests)
 
 
 def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: str) -> None:
