@@ -123,8 +123,7 @@ SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run aga
 # --- projections -------------------------------------------------------------------------------------------------------------------
 PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
 REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
-REBUILD_STEP_EVENTS = 10_000  # of a rebuild beside a live read model: some 0.1 s of one core between two rests
-REBUILD_REST = 0.5  # after each of them it rests half as long as that took, so that gets and appends beside it have a core and a third
+REBUILD_REST = 0.5  # a rebuild beside a live read model folds as much at a time as a follower, then rests half as long: others come first
 FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
 REBUILD_TIMEOUT_S = 86_400.0  # comparing large read models takes as long as it takes
 SWAP_LOCK_S = 0.1  # a swap waits so long for a reader, since later readers wait behind it

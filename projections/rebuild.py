@@ -162,7 +162,7 @@ def _fill(
     while reached < target:
         began_s = time.monotonic()
         reached = build.advance(
-            connection, reached, min(target, reached + settings.REBUILD_STEP_EVENTS)
+            connection, reached, min(target, reached + settings.PROJECT_EVENTS_MAX)
         )
         progress(reached, target)
         if reached < target:

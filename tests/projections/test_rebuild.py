@@ -75,7 +75,7 @@ def kept(connection: Connection[Any], name: str) -> int:
 def test_a_rebuild_equals_the_live_one(
     forging: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "REBUILD_STEP_EVENTS", 5)
+    monkeypatch.setattr(settings, "PROJECT_EVENTS_MAX", 5)
     lived: set[str] = tables(forging)
     for _ in range(3):
         for name in NAMES:
@@ -97,7 +97,7 @@ def test_it_rests_so_that_others_have_their_turn(
     forging: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a rebuild takes a core from its first event to its last."""
-    monkeypatch.setattr(settings, "REBUILD_STEP_EVENTS", 5)
+    monkeypatch.setattr(settings, "PROJECT_EVENTS_MAX", 5)
     rests: list[float] = []
     monkeypatch.setattr("projections.rebuild.time.sleep", rests.append)
     rebuild(database, JOBS.name)
