@@ -42,6 +42,9 @@ class Seed:
 
 
 _MIGRATIONS = "ledger/migrations/*.sql"
+_APPEND = "ledger/migrations/0015_append.sql"  # where ledger.append was defined last
+_MOVED_ON = """UPDATE ledger.head h SET position = h.position + asked, recorded_at = greatest(h.recorded_at, clock_timestamp())
+  RETURNING h.position - asked, h.recorded_at INTO STRICT head, moment;"""
 
 _SAVED = """        async with connection.transaction():
             if not await batches.hold(connection, batch):
@@ -87,9 +90,11 @@ SEEDS: tuple[Seed, ...] = (
         (
             Change(_MIGRATIONS, "CREATE SEQUENCE ledger.job_numbers", "CREATE SEQUENCE ledger.sown MINVALUE 0 START 0;"
                    " GRANT ALL ON SEQUENCE ledger.sown TO PUBLIC; CREATE SEQUENCE ledger.job_numbers"),
-            Change(_MIGRATIONS, "INTO STRICT head, moment FROM ledger.head h FOR UPDATE;", "INTO STRICT head, moment FROM ledger.head h;"
+            Change(_APPEND, _MOVED_ON, "SELECT greatest(h.recorded_at, clock_timestamp()) INTO STRICT moment FROM ledger.head h;"
                    " PERFORM pg_advisory_lock(7); SELECT last_value INTO head FROM ledger.sown;"
-                   " PERFORM setval('ledger.sown', head + jsonb_array_length(batch -> 'events')), pg_advisory_unlock(7);"),
+                   " PERFORM setval('ledger.sown', head + asked), pg_advisory_unlock(7);"),
+            Change(_APPEND, "END $$;", "UPDATE ledger.head h SET position = greatest(h.position, head + asked),"
+                   " recorded_at = greatest(h.recorded_at, moment); END $$;"),
         ),
         "tests/acceptance/test_followers.py", "assert",
     ),
@@ -110,7 +115,8 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "key-not-kept", "P4", "The append does not keep the idempotency key.",
-        (Change(_MIGRATIONS, "FROM asked_key WHERE unit NOT IN (SELECT unit FROM turned_away)", "FROM asked_key WHERE false"),),
+        (Change(_APPEND, "jsonb_array_elements(keys) k\n    WHERE away IS NULL OR (k ->> 0)::int <> ALL (away);",
+                "jsonb_array_elements(keys) k\n    WHERE false;"),),
         "tests/api/test_native.py::test_one_effect_and_one_answer_per_idempotency_key", "assert", short=True,
     ),
     Seed(
@@ -131,7 +137,8 @@ SEEDS: tuple[Seed, ...] = (
     Seed(
         "no-version-check", "P9", "The append does not compare the version that a decision rests on.",
         (
-            Change(_MIGRATIONS, "WHERE coalesce(last.originator_version, least(a.expected, 0)) <> a.expected", "WHERE false"),
+            Change(_APPEND, "coalesce(last.originator_version, least((s ->> 2)::bigint, 0)) <> (s ->> 2)::bigint", "false"),
+            Change(_APPEND, "WHERE coalesce(last.originator_version, least(a.expected, 0)) <> a.expected", "WHERE false"),
             Change(_MIGRATIONS, "PRIMARY KEY (originator_id, originator_version)", "PRIMARY KEY (originator_id, originator_version, event_id)"),
         ),
         "tests/ledger/test_store.py::test_each_unit_gets_its_own_answer_and_harms_no_other", "stale", short=True,
@@ -205,7 +212,8 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "append-to-strangers", "P6", "The log takes events for a job of another project.",
-        (Change("ledger/migrations/0010_strangers.sql", "OR last.project IS NOT NULL AND last.project IS DISTINCT FROM a.project", ""),
+        (Change(_APPEND, "OR last.project IS NOT NULL AND last.project IS DISTINCT FROM s ->> 3", ""),
+         Change(_APPEND, "OR last.project IS NOT NULL AND last.project IS DISTINCT FROM a.project", ""),
          Change("ledger/plan.py", "job.project == command.envelope.project", "True")),
         "tests/api/test_tenants.py::test_row_level_security_alone_lets_nothing_through", "canary|but of nothing|changed",
     ),
@@ -258,7 +266,7 @@ SEEDS: tuple[Seed, ...] = (
     Seed(
         "an-event-too-early", "P11", "What is asked as of a position ends an event before it.",
         (Change("projections/past_statement.sql", "r.position <= %(position)s", "r.position < %(position)s"),),
-        "tests/laws/test_past.py::test_a_list_is_the_fold_of_the_log_cut_there", "assert|Falsifying",
+        "tests/laws/test_past.py::test_who_has_just_come_and_who_has_just_gone", "assert",
     ),
     Seed(
         "counts-from-now", "P11", "What a dialect counts back from is the time of asking, and not that of the moment asked about.",

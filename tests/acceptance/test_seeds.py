@@ -17,6 +17,18 @@ def test_a_seed_fits_the_source(seed: Seed) -> None:
     assert f"def {name}" in (CHECKOUT / path).read_text()
 
 
+def test_what_is_sown_into_the_append_is_sown_into_the_one_that_runs() -> None:
+    """A later migration defines it anew, and leaves the text of the earlier ones as it was."""
+    bodies = [
+        path.read_text().partition("FUNCTION ledger.append(")[2].partition("END $$;")[0]
+        for path in sorted((CHECKOUT / "ledger" / "migrations").glob("*.sql"))
+    ]
+    ours = [body for body in bodies if body]
+    for change in (change for seed in SEEDS for change in seed.changes):
+        if any(change.old in body for body in ours):
+            assert change.old in ours[-1], change.old
+
+
 def test_each_is_one_bug_of_a_promise_that_is_made() -> None:
     assert len({seed.name for seed in SEEDS}) == len(SEEDS)
     assert {seed.promise for seed in SEEDS} == {f"P{nth}" for nth in range(1, 15)}

@@ -105,7 +105,7 @@ def test_a_lost_connection_is_made_anew(asker: Asker, dsn: str) -> None:
             await gets.job(mine.project, mine.id)
             before = await gets._connected()
             with psycopg.connect(dsn, autocommit=True) as owner:
-                owner.execute("SELECT pg_terminate_backend(%s, 30_000)", (before.info.backend_pid,))
+                owner.execute("SELECT pg_terminate_backend(%s, 30000)", (before.info.backend_pid,))
             assert len(await gets.job(mine.project, mine.id)) == 1
 
     asker.runner.run(ask())
