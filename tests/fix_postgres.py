@@ -50,7 +50,7 @@ def cloned(server: embedded.Server, admin: psycopg.Connection, template: str) ->
     """A fresh, migrated, empty database until the block ends."""
     name = f"test_{next(_numbers)}"
     identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
-    clone = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    clone = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY WAL_LOG")
     admin.execute(clone.format(**identifiers))
     try:
         yield server.dsn(name)

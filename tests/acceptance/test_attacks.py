@@ -6,11 +6,12 @@ is not found. Go sees leaves made of what is served and signed notes, so neither
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,9 @@ from tests.fix_proof import Sealed, history
 GO_PATH = Path("/usr/share/gocode")  # where Debian's golang-golang-x-mod-dev lies
 GLUE = Path(__file__).parents[2] / "scripts" / "auditor" / "rootcheck.go"
 LOG = history(NOW // 5)
+INSTALL_S = 100  # to fetch Go, and again to build with it; one process waits for the other
+# The first test that needs Go pays for it.
+pytestmark = pytest.mark.timeout(3 * INSTALL_S)
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,31 @@ def scene(
 
 @pytest.fixture(scope="module")
 def rootcheck(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Go's verifier behind our glue; where CI lacks it, it is installed."""
+    """Go's verifier behind our glue, built once for all processes of the tests; where CI lacks Go, it is installed."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "go"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "rootcheck").exists():
+            _build(folder)
+    return folder / "rootcheck"
+
+
+def _build(folder: Path) -> None:
+    """Raises Skipped, with the reason, where Go cannot be had."""
     modules = GO_PATH / "src" / "golang.org" / "x" / "mod"
-    if os.environ.get("CI") and not (shutil.which("go") and modules.exists()) and os.geteuid() == 0:
+    tried = folder / "tried"
+    lacking = not shutil.which("go") or not modules.exists()
+    if lacking and os.environ.get("CI") and os.geteuid() == 0 and not tried.exists():
+        tried.touch()
         install = "apt-get update && apt-get install -y --no-install-recommends golang-go golang-golang-x-mod-dev"
-        subprocess.run(["sh", "-c", install], capture_output=True, timeout=100, check=False)
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ["sh", "-c", install], capture_output=True, timeout=INSTALL_S, check=False
+            )
     if not shutil.which("go") or not modules.exists():
         pytest.skip("needs Go and x/mod: apt-get install golang-go golang-golang-x-mod-dev")
-    folder = tmp_path_factory.mktemp("go")
     environment = {
         **os.environ,
         "GOPATH": str(GO_PATH),
@@ -91,10 +112,9 @@ def rootcheck(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "GOFLAGS": "",
         "GOCACHE": str(folder / "cache"),
     }
-    subprocess.run(
-        ["go", "build", "-o", folder / "rootcheck", GLUE], env=environment, check=True, timeout=100
-    )
-    return folder / "rootcheck"
+    words = ["go", "build", "-o", str(folder / "made"), str(GLUE)]
+    subprocess.run(words, env=environment, check=True, timeout=INSTALL_S)
+    (folder / "made").rename(folder / "rootcheck")
 
 
 def name_of(dsn: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,8 +38,13 @@ def test_psql_understands_the_dsn(start_server: StartServer, cluster_folder: Pat
     assert said.strip() == "jobledger"
 
 
-@pytest.mark.parametrize("name", ["x" * 120, "with blank", 'o\'clock, "ü" \\n', "plain"])
-def test_any_folder_name_will_do(start_server: StartServer, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("made", [False, True], ids=("new", "made before"))
+@pytest.mark.parametrize("name", ["x" * 120, 'with blank, o\'clock, "ü" \\n'])
+def test_any_folder_name_will_do(
+    start_server: StartServer, tmp_path: Path, made_cluster: Path, name: str, made: bool
+) -> None:
+    if made:
+        shutil.copytree(made_cluster, tmp_path / name)
     server = start_server(tmp_path / name)
     assert ask(server, "SELECT 1") == 1
     attached = embedded.running(tmp_path / name)
