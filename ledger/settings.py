@@ -122,6 +122,7 @@ SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run aga
 
 # --- projections -------------------------------------------------------------------------------------------------------------------
 PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
+COUNTS_STRETCH = 1_024  # positions between counts kept of the past; never change it without another VERSION of job_counts
 REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
 REBUILD_REST = 0.5  # a rebuild beside a live read model folds as much at a time as a follower, then rests half as long: others come first
 FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
@@ -156,7 +157,8 @@ GETS_MAX = 256  # jobs asked for by id in one question: each takes a few microse
 COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
-PAST_FEW_MAX = 2_000  # jobs in the states asked for that a list of the past puts in order itself (some ms); of more, one is soon met in order
+PAST_FEW_MAX = 5_000  # jobs that have moved on since and that a list of the past puts in order itself (30 ms); of more, one is soon met in order
+PAST_STANDING_MAX = 2_000  # jobs that were in some states and that a list by last change puts in order itself (10 ms); of more, the same
 
 # --- audit -------------------------------------------------------------------------------------------------------------------------
 AUDIT_STAYS_MAX = 500_000  # stays in a state whose percentiles one answer takes: about a second of one connection
@@ -199,9 +201,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="A PostgreSQL 15+ to use instead of the embedded one."
     )
-    data: Path | None = Field(
-        default=None, description="The folder of the embedded database and of the secret."
-    )
+    data: Path | None = Field(default=None, description="The embedded database's folder.")
     secret_file: Path | None = Field(
         default=None, description="Where the secret that protects credentials lies."
     )

@@ -107,7 +107,7 @@ class Build:
     def _fold(self, connection: Connection[Any], start: int, to: int) -> None:
         """Fold exactly these events, in one transaction and two round trips."""
         with connection.pipeline(), connection.transaction():
-            span = {"from": start, "to": to}
+            span = {"from": start, "to": to, "stretch": settings.COUNTS_STRETCH}
             stood = connection.execute(SQL["stands"], span | {"table": self.table}, prepare=True)
             folded = connection.execute(
                 self.projection.statement("fold", self.table), span, prepare=True

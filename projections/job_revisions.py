@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger import sql
 from projections.projection import Projection
 
-VERSION = 3
+VERSION = 4
 
 JOB_REVISIONS = Projection(
     "job_revisions", VERSION, ("job_id", "position"), sql.load(__file__), past=True

@@ -21,6 +21,8 @@ CREATE TABLE {table} (
   created_to timestamptz,
   number_from bigint,
   number_to bigint,
+  -- Whether the job is said to have changed later than its record, and a second: by `updated_at` alone it would be looked for too late.
+  ahead boolean,
   PRIMARY KEY (job_id, position)
 )
 
@@ -30,6 +32,7 @@ CREATE INDEX ON {table} (project, updated_at, number);
 CREATE INDEX ON {table} (project, actor, position);
 CREATE INDEX ON {table} (project, credential_id, position) WHERE credential_id IS NOT NULL;
 CREATE INDEX ON {table} (project, position) WHERE topic = 'job.canceled';
+CREATE INDEX ON {table} (project, position) WHERE ahead;
 CREATE INDEX ON {table} (project, position) WHERE jobs IS NOT NULL
 
 -- name: fold
@@ -79,7 +82,7 @@ WITH stored AS MATERIALIZED (
          CASE WHEN t.time_group = 0 THEN b.updated_at ELSE first_value(t.updated) OVER (PARTITION BY t.job_id, t.time_group ORDER BY t.version) END
            AS updated_at,
          -- Nothing happens before what it rests on, so a claim that is earlier than its predecessor's is taken for that one.
-         greatest(b.happened_at, max(greatest(t.updated, t.created_at)) OVER life) AS happened_at
+         greatest(b.happened_at, max(greatest(t.updated, t.created_at)) OVER life) AS happened_at, t.recorded_at
   FROM timed t LEFT JOIN before b USING (job_id)
   WHERE b.job_id IS NOT NULL OR t.job_id IN (SELECT job_id FROM stored WHERE version = 1)
   WINDOW life AS (PARTITION BY t.job_id ORDER BY t.version ROWS UNBOUNDED PRECEDING)
@@ -99,9 +102,10 @@ WITH stored AS MATERIALIZED (
   FROM births b WINDOW project AS (PARTITION BY b.project ORDER BY b.position ROWS UNBOUNDED PRECEDING)
 ), born AS (
   INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at, topic, actor,
-                       credential_id, jobs, created_from, created_to, number_from, number_to)
+                       credential_id, jobs, created_from, created_to, number_from, number_to, ahead)
   SELECT g.job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
-         updated_at, happened_at, topic, actor, credential_id, p.jobs, p.created_from, p.created_to, p.number_from, p.number_to
+         updated_at, happened_at, topic, actor, credential_id, p.jobs, p.created_from, p.created_to, p.number_from, p.number_to,
+         CASE WHEN updated_at > recorded_at + interval '1 second' THEN true END
   FROM grown g LEFT JOIN peopled p ON p.job_id = g.job_id AND g.version = 1
 )
 -- Events of a job whose creation is nowhere are not taken.

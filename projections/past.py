@@ -19,7 +19,7 @@ from ledger.job import Job, fold
 from ledger.past import AsOf, cut
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import behind, past_statement, statement
+from projections import behind, past_statement, past_way, statement
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Named, Page, Query, Tally, Then
@@ -63,12 +63,12 @@ async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -
 
 
 async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -> bool:
-    """Whether the states asked for lead to few enough jobs to put them in order."""
+    """Whether few enough jobs are on the short way to those asked for."""
     question = past_statement.few(query, then)
     if question is None:
         return False
     [(count,)] = await _rows(connection, sight, *question)
-    return bool(count <= settings.PAST_FEW_MAX)
+    return bool(count <= past_way.few_max(past_way.way(query, then)))
 
 
 async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> tuple[Job, ...]:

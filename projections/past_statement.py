@@ -1,11 +1,11 @@
 """Statements about the past: a question as of a position, as one SQL statement with its parameters.
 
-Invariants: as for `statement`: only names of FILTERS and SORTS become text, every value is a parameter, each order ends in the job's number. What
-changes in a job's life is asked of the last revision that counts, the rest of the job itself. Errors: Invalid for a bad cursor."""
+Invariants: as for `statement`: only names of FILTERS and SORTS become text, every value is a parameter, each order ends in the job's number. A job
+that has not changed since is asked as it is now; of any other, what changes in its life is asked of the last revision that counts. Each job comes
+out of one branch alone. Errors: Invalid for a bad cursor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,11 +14,11 @@ from typing import Final
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
-from ledger.job import Outcome, Phase, State
 from ledger.past import AsOf
-from projections import statement
+from projections import past_way, statement
 from projections.behind import values_of
-from projections.filters import Condition
+from projections.fixed import needed
+from projections.past_way import COUNTED, OUTCOMES, Way
 from projections.question import After, Offset, Query
 from projections.statement import Clause, Name, Parameters, Place
 
@@ -27,72 +27,61 @@ TEXTS: Final = MappingProxyType(
     {name: SQL(text.partition("\n")[2].strip()) for name, text in SQLS.items()}
 )
 
-_FAILED: Final = (Outcome.REJECTED, Outcome.INCOMPLETE, Outcome.EXHAUSTED, Outcome.FAILED)
-_FAILURES: Final = frozenset({Outcome.RETRYING, *_FAILED})
-# What a state or a phase is made of.
-OUTCOMES: Final[Mapping[str, Mapping[str, tuple[Outcome, ...]]]] = MappingProxyType(
-    {
-        "state": {
-            **{one.value: (Outcome(one.value),) for one in State if one is not State.FAILED},
-            State.FAILED.value: (Outcome.RETRYING, *_FAILED),
-        },
-        "phase": {
-            Phase.ACKNOWLEDGED.value: (Outcome.CREATED, Outcome.QUEUED),
-            Phase.IN_PROGRESS.value: (Outcome.PROCESSING, Outcome.RETRYING),
-            Phase.COMPLETED.value: (Outcome.SUCCEEDED,),
-            Phase.FAILED.value: (*_FAILED, Outcome.CANCELED),
-        },
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All of a question that the text of its statement depends on."""
+    """All of a question that the text of its statement depends on. `parted`: the clause that is asked one value at a time, and how many."""
 
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
     behind: bool
     total: bool
+    way: Way
     happened: bool
-    few: bool = False
+    parted: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One kind of jobs that a question is about: where they come from, what holds of them beside its clauses, and whether they stand as now."""
+
+    jobs: Composable
+    conditions: tuple[Composable, ...] = ()
+    settled: bool = False
+    part: int | None = None
 
 
 def few(query: Query, then: AsOf) -> tuple[bytes, Parameters] | None:
-    """The statement that counts the jobs in the states asked for, if that may be a short way to them: not further than PAST_FEW_MAX."""
-    if then.happened is not None or not (states := _states(query)):
+    """The statement that counts the jobs on the way that is short if they are few: not further than `past_way.few_max`."""
+    found = past_way.way(query, then)
+    if found not in ("split", "stab"):
         return None
-    values = _values(query.project, then) | {"states": states, "few": settings.PAST_FEW_MAX + 1}
-    return TEXTS["few"].format(stays=TEXTS["stays"]).as_bytes(), values
-
-
-def _states(query: Query) -> list[str]:
-    """The states that the jobs asked for can be in; none when all can."""
-    found: set[str] = set()
-    for condition in map(_in_outcomes, query.conditions):
-        if condition.filter.column == "outcome":
-            known = {str(value) for value in condition.values} & set(Outcome)
-            states = {"Failed" if one in _FAILURES else one for one in known} or {""}
-            found = found & states or {""} if found else states
-    return sorted(found)
+    values = _values(query.project, then)
+    values |= {"states": past_way.states(query), "few": past_way.few_max(found) + 1}
+    return _few(found), values
 
 
 def page(query: Query, then: AsOf, *, few: bool = False) -> tuple[bytes, Parameters]:
-    """The statement for one job more than a page, so that the answer tells whether there is a next one. `few`: by the states asked for."""
+    """The statement for one job more than a page, so that the answer tells whether there is a next one. `few`: by `past_way.way`."""
     values = _values(query.project, then)
-    values |= {"limit": query.limit + 1, "offset": 0}
-    clauses = tuple(statement.clauses_of(map(_in_outcomes, query.conditions), values))
+    values |= {"limit": query.limit + 1, "offset": 0, "states": past_way.states(query)}
+    clauses = tuple(statement.clauses_of(query.conditions, values))
+    for clause in clauses:
+        if parts := OUTCOMES.get(clause.column):
+            asked = values[f"c{clause.nth}"] if clause.many else [values[f"c{clause.nth}"]]
+            values[f"d{clause.nth}"] = [one for word in asked for one in parts.get(word, ())]
     match query.window:
         case After() as after:
             values |= values_of(after, query.sort)
         case Offset(rows=rows):
             values["offset"] = min(rows, statement.OFFSET_MAX)
-    behind = isinstance(query.window, After)
-    order = statement.places(query.sort)
-    if few:
-        values["states"] = _states(query)
-    happened = then.happened is not None
-    return _page(Shape(clauses, order, behind, query.total, happened, few)), values
+    values["upto"] = values["limit"] + values["offset"]
+    places = statement.places(query.sort)
+    order = tuple(one for one in places if needed(query, one.column, one.nth))
+    going = past_way.way(query, then) if few else past_way.plain(query)
+    parted = statement.split(clauses, order, values) if going == "split" else None
+    behind, happened = isinstance(query.window, After), then.happened is not None
+    return _page(Shape(clauses, order, behind, query.total, going, happened, parted)), values
 
 
 def called(column: Name, project: str, then: AsOf) -> tuple[bytes, Parameters]:
@@ -106,46 +95,94 @@ def tally(project: str, then: AsOf) -> tuple[bytes, Parameters]:
 
 
 def _values(project: str, then: AsOf) -> Parameters:
-    return {"project": project, "position": then.position, "happened": then.happened}
+    stood = then.position // settings.COUNTS_STRETCH * settings.COUNTS_STRETCH
+    return {
+        "project": project,
+        "position": then.position,
+        "happened": then.happened,
+        "stood": stood,
+    }
 
 
-def _in_outcomes(condition: Condition) -> Condition:
-    """A condition on a state or a phase, as one on what it is made of."""
-    parts = OUTCOMES.get(condition.filter.column)
-    if parts is None:
-        return condition
-    made_of = tuple(one.value for value in condition.values for one in parts.get(str(value), ()))
-    return Condition(replace(condition.filter, column="outcome"), made_of)
+@lru_cache(maxsize=2)
+def _few(way: Way) -> bytes:
+    stays = TEXTS["left"] if way == "split" else TEXTS["stays"].format(left=TEXTS["left"])
+    return TEXTS["few"].format(stays=stays).as_bytes()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
 def _page(shape: Shape) -> bytes:
-    first = shape.order[0].column
-    way = "stab" if shape.few else "touch" if first == "updated_at" else "walk"
-    jobs = _jobs(way, shape.happened)
-    conditions = [SQL("j.project = %(project)s"), *map(_condition, shape.clauses)]
-    if way == "walk" and not shape.happened and first in ("created_at", "number"):
-        # No more than what the index is walked by: a second bound would look so narrow that all within were sorted.
-        conditions.append(_bounded(first))
-    total = _total(shape, jobs, SQL(" AND ").join(conditions))
-    if shape.behind:
-        conditions.append(statement.behind_in(shape.order, _column))
-    keys = [
-        SQL("{} AS {}").format(_column(place.column), Identifier(f"o{nth}"))
-        for nth, place in enumerate(shape.order)
-    ]
+    branches = _branches(shape)
     window = TEXTS["window"].format(
-        keys=SQL(", ").join(keys),
-        jobs=jobs,
-        conditions=SQL(" AND ").join(conditions),
-        order=_order([_column(place.column) for place in shape.order], shape.order),
+        branches=SQL(" UNION ALL ").join(_first_of(shape, one) for one in branches),
+        order=_order([Identifier(f"o{nth}") for nth in range(len(shape.order))], shape.order),
     )
     order = _order([Identifier("w", f"o{nth}") for nth in range(len(shape.order))], shape.order)
     return (
         TEXTS["list"]
-        .format(reached=TEXTS["reached"], total=total, window=window, order=order)
+        .format(reached=TEXTS["reached"], total=_total(shape), window=window, order=order)
         .as_bytes()
     )
+
+
+def _branches(shape: Shape) -> list[Branch]:
+    """Where the jobs that a question is about come from: each from one of them."""
+    walk = TEXTS["walk_happened" if shape.happened else "walk"]
+    match shape.way:
+        case "walk":
+            return [Branch(walk, () if shape.happened else (_bounded(shape),))]
+        case "touch" if shape.happened:
+            return [Branch(TEXTS["touch_happened"], (TEXTS["revised"], TEXTS["happened"]))]
+        case "touch":
+            bounds = (TEXTS[one].format(recorded=TEXTS["recorded"]) for one in ("on_time", "ahead"))
+            return [Branch(TEXTS["touch"], (TEXTS["revised"], bound)) for bound in bounds]
+        case "split":
+            parts = range(shape.parted[1]) if shape.parted else (None,)
+            settled = (TEXTS["settled"], _bounded(shape))
+            gone = TEXTS["gone"].format(left=TEXTS["left"])
+            return [
+                *(Branch(walk, settled, settled=True, part=part) for part in parts),
+                Branch(gone, (TEXTS["moved"],)),
+            ]
+        case "stab":
+            stays = TEXTS["stays"].format(left=TEXTS["left"])
+            return [Branch(TEXTS["stab"].format(stays=stays))]
+
+
+def _first_of(shape: Shape, branch: Branch) -> Composable:
+    def column(name: str) -> Composable:
+        return _column(name, settled=branch.settled)
+
+    columns = [column(place.column) for place in shape.order]
+    conditions = _conditions(shape, branch)
+    if shape.behind:
+        conditions.append(statement.behind_in(shape.order, column))
+    keys = [SQL("{} AS {}").format(one, Identifier(f"o{nth}")) for nth, one in enumerate(columns)]
+    return TEXTS["branch"].format(
+        keys=SQL(", ").join(keys),
+        jobs=branch.jobs,
+        conditions=SQL(" AND ").join(conditions),
+        order=_order(columns, shape.order),
+    )
+
+
+def _conditions(shape: Shape, branch: Branch) -> list[Composable]:
+    found: list[Composable] = [SQL("j.project = %(project)s"), *branch.conditions]
+    for clause in shape.clauses:
+        if clause.column in OUTCOMES and not branch.settled:
+            # What PostgreSQL keeps statistics of.
+            found.append(SQL("r.outcome = ANY({})").format(Placeholder(f"d{clause.nth}")))
+            continue
+        column = _column(clause.column, settled=branch.settled)
+        operator = statement.OPERATORS[clause.operator]
+        value = Placeholder(f"c{clause.nth}")
+        if branch.part is not None and shape.parted and shape.parted[0] == clause.nth:
+            value = Placeholder(f"c{clause.nth}_{branch.part}")
+        elif clause.many:
+            found.append(SQL("{} = ANY({})").format(column, value))
+            continue
+        found.append(SQL("{} {} {}").format(column, operator, value))
+    return found
 
 
 @lru_cache(maxsize=6)
@@ -155,7 +192,7 @@ def _called(column: Name, happened: bool) -> bytes:
         .format(
             reached=TEXTS["reached"],
             type=statement.NAME_TYPES[column],
-            jobs=_jobs("walk", happened),
+            jobs=TEXTS["walk_happened" if happened else "walk"],
             column=Identifier(column),
         )
         .as_bytes()
@@ -164,54 +201,51 @@ def _called(column: Name, happened: bool) -> bytes:
 
 @lru_cache(maxsize=2)
 def _tally(happened: bool) -> bytes:
-    return (
-        TEXTS["tally"]
-        .format(reached=TEXTS["reached"], state=TEXTS["state"], jobs=_jobs("walk", happened))
-        .as_bytes()
-    )
+    jobs = TEXTS["walk_happened"]
+    counted = TEXTS["tallied_happened"].format(state=TEXTS["state"], jobs=jobs)
+    tallied = counted if happened else TEXTS["tallied"]
+    return TEXTS["tally"].format(reached=TEXTS["reached"], tallied=tallied).as_bytes()
 
 
-def _total(shape: Shape, jobs: Composable, conditions: Composable) -> Composable:
+def _total(shape: Shape) -> Composable:
     if not shape.total:
         return SQL("NULL::bigint")
-    if not shape.clauses and not shape.happened:
-        return TEXTS["peopled"].format(births=TEXTS["births"])
-    return TEXTS["total"].format(jobs=jobs, conditions=conditions)
+    if not shape.happened:
+        if not shape.clauses:
+            return TEXTS["peopled"].format(births=TEXTS["births"])
+        if all(one.operator == "in" and one.column in COUNTED for one in shape.clauses):
+            conditions = SQL(" AND ").join(
+                SQL("{} = ANY({})" if one.many else "{} = {}").format(
+                    Identifier("j", one.column), Placeholder(f"c{one.nth}")
+                )
+                for one in shape.clauses
+            )
+            return TEXTS["counted"].format(tallied=TEXTS["tallied"], conditions=conditions)
+    # No order matters to a number.
+    counting = replace(shape, way="walk") if shape.way == "touch" else shape
+    counts = [
+        TEXTS["total"].format(
+            jobs=branch.jobs, conditions=SQL(" AND ").join(_conditions(shape, branch))
+        )
+        for branch in _branches(counting)
+    ]
+    return SQL(" + ").join(counts)
 
 
-def _bounded(column: str) -> Composable:
-    name = column.partition("_")[0]
+def _bounded(shape: Shape) -> Composable:
+    column = "number" if shape.order[0].column == "number" else "created_at"
+    most = "number_to" if column == "number" else "created_to"
     return TEXTS["bounded"].format(
-        column=Identifier(column),
-        births=TEXTS["births"],
-        least=Identifier(f"{name}_from"),
-        most=Identifier(f"{name}_to"),
+        column=Identifier(column), births=TEXTS["births"], most=Identifier(most)
     )
 
 
-def _jobs(way: str, happened: bool) -> Composable:
-    """Where jobs come from, as `j`, each with the revision that counts, as `r`."""
-    nothing = SQL("")
-    return TEXTS[way].format(
-        happened=TEXTS["happened"] if happened else nothing,
-        later_happened=TEXTS["later_happened"] if happened else nothing,
-        stays=TEXTS["stays"],
-    )
-
-
-def _column(name: str) -> Composable:
+def _column(name: str, *, settled: bool = False) -> Composable:
+    if settled and name != "updated_at":
+        return Identifier("j", name)
     if name in ("state", "phase"):
         return TEXTS[name]
     return Identifier("r" if name in ("outcome", "updated_at") else "j", name)
-
-
-def _condition(clause: Clause) -> Composable:
-    value = Placeholder(f"c{clause.nth}")
-    if clause.many:
-        return SQL("{} = ANY({})").format(_column(clause.column), value)
-    return SQL("{} {} {}").format(
-        _column(clause.column), statement.OPERATORS[clause.operator], value
-    )
 
 
 def _order(columns: list[Composable], places: tuple[Place, ...]) -> Composable:

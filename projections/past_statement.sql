@@ -5,27 +5,44 @@ FROM ({reached}) reached CROSS JOIN (SELECT {total} AS jobs) total LEFT JOIN ({w
 ORDER BY {order}
 
 -- name: reached
--- How far the slower of the read models is that answers of the past are made from.
-SELECT min(position) AS position FROM projections.reached WHERE name IN ('jobs', 'job_states', 'job_revisions')
+-- How far the slowest of the read models is that answers of the past are made from.
+SELECT min(position) AS position FROM projections.reached WHERE name IN ('jobs', 'job_states', 'job_counts', 'job_revisions')
 
 -- name: window
--- A page of the jobs that a question is about, with what orders them.
-SELECT j.id, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+-- A page of the jobs that a question is about, with what orders them, out of the first ones of each branch.
+SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: branch
+-- The first jobs of one kind.
+(SELECT j.id, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
 
 -- name: total
--- How many jobs a question is about.
+-- How many jobs there are of one kind.
 (SELECT count(*) FROM {jobs} WHERE {conditions})
 
 -- name: walk
--- Jobs in an order that never changes, each with the last of its revisions that counts; one that was not there yet has none.
+-- Jobs, each with how it stood: as it does now, unless it has changed since; else by the last of its revisions. One that was not there yet has none.
 projections.jobs j CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
-  WHERE r.job_id = j.id AND r.position <= %(position)s {happened} ORDER BY r.position DESC LIMIT 1
+  SELECT j.outcome, j.updated_at WHERE j.position <= %(position)s
+  UNION ALL (
+    SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+    WHERE j.position > %(position)s AND r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1)
 ) r
 
+-- name: walk_happened
+-- Jobs, each with the last of its revisions that had happened.
+projections.jobs j CROSS JOIN LATERAL (
+  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  WHERE r.job_id = j.id AND r.position <= %(position)s AND r.happened_at <= %(happened)s ORDER BY r.position DESC LIMIT 1
+) r
+
+-- name: settled
+-- Of jobs that stand now as they stood then, what they are now; so that they are found as those of now are.
+r.outcome = j.outcome
+
 -- name: bounded
--- Between which times and numbers all jobs lie that were there then; what was not there yet is left of the index unread.
-j.{column} BETWEEN (SELECT b.{least} FROM ({births}) b) AND (SELECT b.{most} FROM ({births}) b)
+-- No job there was created later than the last; what came since is left of the index unread. (A lower bound too would look so narrow as to sort.)
+j.{column} <= (SELECT b.{most} FROM ({births}) b)
 
 -- name: births
 -- The project when its last job until then was created.
@@ -40,16 +57,38 @@ WHERE c.project = %(project)s AND c.jobs IS NOT NULL AND c.position <= %(positio
 -- How many jobs were in these states, counted no further than to where it no longer matters.
 SELECT count(*) FROM (SELECT FROM {stays} LIMIT %(few)s) f
 
+-- name: left
+-- The stays in these states that were in effect and have ended since: a short range of each length. OFFSET 0 keeps the planner to this way.
+unnest(%(states)s::text[]) asked (state)
+CROSS JOIN generate_series(0, (SELECT length(ltrim(max(position)::bit(64)::text, '0')) FROM projections.reached)) k (k)
+CROSS JOIN LATERAL (
+  SELECT t.job_id FROM projections.job_states t
+  WHERE t.project = %(project)s AND t.state = asked.state AND t.lasting = k.k AND t.position > %(position)s - (2::bigint << k.k)
+    AND t.position <= %(position)s AND t.left_position > %(position)s OFFSET 0
+) s
+
 -- name: stays
--- The stays in these states that were in effect: a short range of each length.
-unnest(%(states)s::text[]) asked (state) CROSS JOIN (SELECT generate_series(0, 53) UNION ALL SELECT 63) k (k)
-JOIN projections.job_states s ON s.project = %(project)s AND s.state = asked.state AND s.lasting = k.k
-  AND s.position > CASE WHEN k.k < 63 THEN %(position)s - (2::bigint << k.k) ELSE 0 END
-  AND s.position <= %(position)s AND (s.left_position IS NULL OR s.left_position > %(position)s)
+-- The same, with those that have not ended.
+(SELECT s.job_id FROM {left}
+ UNION ALL
+ SELECT t.job_id FROM projections.job_states t
+ WHERE t.project = %(project)s AND t.state = ANY(%(states)s) AND t.lasting = 63 AND t.position <= %(position)s) s
+
+-- name: gone
+-- Jobs by the stays that were in effect and have ended since, each with how it stood.
+(SELECT s.job_id FROM {left} OFFSET 0) s
+CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
+CROSS JOIN LATERAL (
+  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
+) r
+
+-- name: moved
+-- Of these, the jobs that stand otherwise now.
+r.outcome <> j.outcome
 
 -- name: stab
--- Jobs by the stays that were in effect, each with the last of its revisions that counts. OFFSET 0 keeps the planner to this way: it takes the
--- few stays for many, and would rather try every job in order.
+-- Jobs by the stays that were in effect, each with how it stood.
 (SELECT s.job_id FROM {stays} OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
@@ -58,20 +97,74 @@ CROSS JOIN LATERAL (
 ) r
 
 -- name: touch
--- Jobs in the order of their last change: revisions that count and that no later one has replaced by then.
-(SELECT r.* FROM projections.job_revisions r
- WHERE r.position <= %(position)s {happened} AND NOT EXISTS (
-   SELECT FROM projections.job_revisions later
-   WHERE later.job_id = r.job_id AND later.position > r.position AND later.position <= %(position)s {later_happened}
- )) r JOIN projections.jobs j ON j.id = r.job_id
+-- Jobs in the order of their last change, by revisions that were their last then. OFFSET 0 keeps the planner to it: it would take few to be.
+projections.job_revisions r CROSS JOIN LATERAL (
+  SELECT * FROM projections.jobs one
+  WHERE one.id = r.job_id AND (r.position = one.position OR one.position > %(position)s AND NOT EXISTS (
+    SELECT FROM projections.job_revisions later
+    WHERE later.job_id = r.job_id AND later.position > r.position AND later.position <= %(position)s)) OFFSET 0
+) j
+
+-- name: touch_happened
+-- The same among what had happened.
+projections.job_revisions r CROSS JOIN LATERAL (
+  SELECT * FROM projections.jobs one
+  WHERE one.id = r.job_id AND NOT EXISTS (
+    SELECT FROM projections.job_revisions later
+    WHERE later.job_id = r.job_id AND later.position > r.position AND later.position <= %(position)s AND later.happened_at <= %(happened)s) OFFSET 0
+) j
+
+-- name: revised
+-- Only until then.
+r.project = %(project)s AND r.position <= %(position)s
 
 -- name: happened
 -- Only what had happened by then.
-AND r.happened_at <= %(happened)s
+r.happened_at <= %(happened)s
 
--- name: later_happened
--- The same of what would replace it.
-AND later.happened_at <= %(happened)s
+-- name: on_time
+-- What had changed by the clock of then, and a second: all that came later is left of the index unread.
+r.updated_at <= ({recorded})
+
+-- name: ahead
+-- What was said to change later than its own record, and a second.
+r.ahead AND r.updated_at > ({recorded})
+
+-- name: recorded
+-- A second behind the record of the project's last event until then.
+SELECT e.recorded_at + interval '1 second' FROM ledger.stored_events e
+WHERE e.project = %(project)s AND e.notification_id <= %(position)s ORDER BY e.notification_id DESC LIMIT 1
+
+-- name: tallied
+-- How many jobs there were of each kind: where the last stretch of positions ended, and what became of those that changed since.
+SELECT c.type, c.command, c.state, sum(c.jobs)::bigint AS jobs
+FROM (
+  SELECT k.type, k.command, k.state, t.jobs
+  FROM projections.job_counts k
+  CROSS JOIN LATERAL (
+    SELECT t.jobs FROM projections.job_counts t
+    WHERE t.project = k.project AND t.type = k.type AND t.command = k.command AND t.state = k.state AND t.upto <= %(stood)s
+    ORDER BY t.upto DESC LIMIT 1
+  ) t
+  WHERE k.project = %(project)s AND k.upto = 9223372036854775807
+  UNION ALL
+  SELECT j.type, coalesce(j.command, ''), s.state, s.jobs
+  FROM (
+    SELECT DISTINCT e.originator_id FROM ledger.stored_events e
+    WHERE e.project = %(project)s AND e.notification_id > %(stood)s AND e.notification_id <= %(position)s
+  ) e
+  CROSS JOIN LATERAL (SELECT one.type, one.command FROM projections.jobs one WHERE one.id = e.originator_id OFFSET 0) j
+  CROSS JOIN LATERAL (
+    SELECT t.state, coalesce(t.left_position > %(position)s, true)::integer - (t.position <= %(stood)s)::integer AS jobs
+    FROM projections.job_states t
+    WHERE t.job_id = e.originator_id AND t.position <= %(position)s AND coalesce(t.left_position > %(stood)s, true) OFFSET 0
+  ) s
+) c
+GROUP BY 1, 2, 3
+
+-- name: counted
+-- A total from the counts.
+(SELECT coalesce(sum(j.jobs), 0)::bigint FROM ({tallied}) j WHERE {conditions})
 
 -- name: state
 -- A state, which is an outcome less its details.
@@ -91,11 +184,14 @@ ORDER BY asked.nth, j.number LIMIT %(limit)s
 
 -- name: tally
 -- How many jobs of one project there were, by type, command and state; one row without a count when there were none.
-SELECT reached.position, c.type, c.command, c.state, c.jobs
-FROM ({reached}) reached LEFT JOIN (
-  SELECT j.type, j.command, {state} AS state, count(*) AS jobs FROM {jobs} WHERE j.project = %(project)s GROUP BY 1, 2, 3
-) c ON true
-ORDER BY c.type, coalesce(c.command, '') COLLATE "C", c.state
+SELECT reached.position, c.type, nullif(c.command, ''), c.state, c.jobs
+FROM ({reached}) reached LEFT JOIN ({tallied}) c ON c.jobs > 0
+ORDER BY c.type, c.command, c.state
+
+-- name: tallied_happened
+-- How many jobs there were of each kind by what had happened.
+SELECT j.type, coalesce(j.command, '') AS command, {state} AS state, count(*) AS jobs
+FROM {jobs} WHERE j.project = %(project)s GROUP BY 1, 2, 3
 
 -- name: position_at
 -- The last position of a project at which the ledger had recorded something by a time; null when that time has not come.

@@ -88,9 +88,9 @@ def page(query: Query) -> tuple[bytes, Parameters]:
             window = "offset"
             values["offset"] = min(rows, OFFSET_MAX)
     values["upto"] = values["limit"] + values.get("offset", 0)
-    split = _split(clauses, order, values)
+    parted = split(clauses, order, values)
     sort = tuple(SORTS[one.column].column for one in query.sort)
-    return _page(Shape(clauses, order, window, query.total, split, query.columns, sort)), values
+    return _page(Shape(clauses, order, window, query.total, parted, query.columns, sort)), values
 
 
 def counted(asked: Iterable[Filter | Clause]) -> bool:
@@ -128,7 +128,7 @@ def clauses_of(conditions: Iterable[Condition], values: Parameters) -> Iterable[
             nth += 1
 
 
-def _split(
+def split(
     clauses: tuple[Clause, ...], order: tuple[Place, ...], values: Parameters
 ) -> tuple[int, int] | None:
     """Which clause to ask one value at a time: each value's own index range is in order already, and merging a few is cheap."""

@@ -60,11 +60,11 @@ CROSS JOIN LATERAL (SELECT * FROM projections.jobs j WHERE j.id = ANY(%(ids)s) A
 -- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.
 (SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
              ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
- FROM (SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs FROM projections.job_counts j WHERE {conditions}) c)
+ FROM (SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs FROM projections.job_counts j WHERE j.upto = 9223372036854775807 AND {conditions}) c)
 
 -- name: tally
 -- The counters of one project, and how far they are; one row without a count when there are none.
 SELECT reached.job_counts, c.type, nullif(c.command, ''), c.state, c.jobs
 FROM ({reached}) reached
-LEFT JOIN projections.job_counts c ON c.project = %(project)s AND c.jobs > 0
+LEFT JOIN projections.job_counts c ON c.project = %(project)s AND c.upto = 9223372036854775807 AND c.jobs > 0
 ORDER BY c.type, c.command, c.state

@@ -6,6 +6,7 @@ under test. Project A has jobs of every state, names that hurt, and times that a
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +28,13 @@ from projections.build import Build, live
 from projections.tracking import Positions
 
 A, B = "a", "b"
+AT_ONCE = 12  # jobs under way
+ENDED = object()
+CAME_BACK: tuple[Event, ...] = (
+    *(events.Queued(), events.Started(), events.Failed(final=False), events.Queued()),
+)
 START = datetime(2024, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
+AHEAD = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 TYPES = ("VirtualServer", "virtualserver", "Größe", "%s; --")
 COMMANDS = (None, "Create", "Delete", "'; DROP TABLE projections.jobs_v1; --")
 OBJECTS = (None, "web-1", "web-2", "q\"u'o\\te%", "😀", "%(c0)s {} $1")
@@ -79,24 +86,37 @@ async def play(dsn: str, jobs: int = 60, seed: int = 7) -> Ledger:
     """Let jobs live in both projects."""
     chance = random.Random(seed)
     async with Committer(dsn) as committer:
-        for nth in range(jobs):
-            await _live(committer, A if nth % 4 else B, nth, chance)
+        # In turns, some at once and a few for long, so that stays are of all lengths and always some jobs are in the middle of their lives.
+        waiting = [_life(committer, A if nth % 4 else B, nth, chance) for nth in range(jobs)]
+        under_way: list[AsyncIterator[None]] = []
+        while waiting or under_way:
+            while waiting and len(under_way) < AT_ONCE:
+                under_way.append(waiting.pop(0))
+            nth = min(chance.randrange(len(under_way)), chance.randrange(len(under_way)))
+            if await anext(under_way[-1 - nth], ENDED) is ENDED:
+                del under_way[-1 - nth]
     async with await AsyncConnection.connect(
         conninfo(dsn, Role.APP), autocommit=True
     ) as connection:
         return Ledger(dsn, tuple(await store.read_after(connection, 0, 1_000_000)))
 
 
-async def _live(committer: Committer, project: str, nth: int, chance: random.Random) -> None:
+async def _life(
+    committer: Committer, project: str, nth: int, chance: random.Random
+) -> AsyncIterator[None]:
+    """One job's events, one at each step."""
     job_id = uuid7()
     event: Event = _created(nth, chance)
-    for _ in range(chance.randrange(1, 9)):
+    # Some come back to a state in which they were, and stay there.
+    told = list(CAME_BACK) if nth % 15 == 7 else []
+    for _ in range(len(told) + 1 if told else chance.randrange(1, 9)):
         command = Command(job_id, event, _envelope(project, nth, chance))
         try:
             job = (await committer.commit(Write((command,)))).jobs[0]
         except LedgerError:
             return  # it has ended
-        event = _next(job, chance)
+        yield
+        event = told.pop(0) if told else _next(job, chance)
 
 
 def _created(nth: int, chance: random.Random) -> Event:
@@ -142,13 +162,15 @@ def _messages(chance: random.Random) -> tuple[Message, ...]:
 
 def _envelope(project: str, nth: int, chance: random.Random) -> Envelope:
     imported = chance.random() < 0.3
+    claimed = chance.choice(
+        (None, START + timedelta(seconds=nth, microseconds=chance.randrange(3)))
+    )
     return Envelope(
         project=project,
         actor=chance.choice(("worker-1", 'na"me')),
         note=chance.choice((None, "", 'Said ["so"].')),
         source_id=chance.choice((None, "10243")) if imported else None,
-        occurred_at=chance.choice(
-            (None, START + timedelta(seconds=nth, microseconds=chance.randrange(3)))
-        ),
+        # Some clocks are ahead of ours.
+        occurred_at=claimed if nth % 9 else AHEAD + timedelta(seconds=nth),
         imported=imported,
     )

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from datetime import timedelta
 from itertools import pairwise, zip_longest
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +20,7 @@ import pydantic_core
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from ledger import events
+from ledger import events, settings
 from ledger.codec import encode
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
@@ -32,6 +33,7 @@ from projections.tracking import Positions
 from tests.histories import CREATED, past
 
 Row = dict[str, Any]
+NOW: Final = 2**63 - 1  # up to where a count of now counts
 DEADLINE_S = 30.0  # a condition that takes longer will not come true
 
 _INSERT = """
@@ -104,7 +106,7 @@ def builds(dsn: str) -> list[Build]:
 def rows(
     connection: Connection[Any], projection: Projection, table: str | None = None
 ) -> list[Row]:
-    """What a read model's table holds, without counts of 0."""
+    """What a read model's table holds, without counts that are 0 now."""
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             sql.SQL("SELECT * FROM {} ORDER BY {}").format(
@@ -112,7 +114,11 @@ def rows(
                 sql.SQL(", ").join(map(sql.Identifier, projection.key)),
             )
         )
-        return [_plain(row) for row in cursor.fetchall() if row.get("jobs") != 0]
+        return [
+            _plain(row)
+            for row in cursor.fetchall()
+            if row.get("jobs") != 0 or row.get("upto") != NOW
+        ]
 
 
 def _plain(row: Row) -> Row:
@@ -127,17 +133,38 @@ def expected(log: Iterable[Recorded]) -> dict[str, list[Row]]:
     for one in log:
         jobs[one.job_id] = evolve(jobs.get(one.job_id), one)
     found = [jobs[job_id] for job_id in sorted(jobs)]
-    counts = Counter((job.project, job.type, job.command or "", job.state.value) for job in found)
-    names = ("project", "type", "command", "state", "jobs")
+    names = ("project", "type", "command", "state", "upto", "jobs")
     return {
         "jobs": [_job(job) for job in found],
         "job_states": [row for job in found for row in _stays(job)],
         "job_revisions": _revisions(log),
         "job_counts": [
-            dict(zip(names, (*key, jobs), strict=True))
-            for key, jobs in sorted(counts.items(), key=lambda item: [w.encode() for w in item[0]])
+            dict(zip(names, (*words, upto, jobs), strict=True))
+            for (words, upto), jobs in sorted(
+                _counts(log).items(),
+                key=lambda item: ([w.encode() for w in item[0][0]], item[0][1]),
+            )
         ],
     }
+
+
+def _counts(log: Iterable[Recorded]) -> dict[tuple[tuple[str, str, str, str], int], int]:
+    """How many jobs of each kind there are now, and were at the end of each stretch in which one came or left."""
+    jobs: dict[UUID, Job] = {}
+    now: Counter[tuple[str, str, str, str]] = Counter()
+    counts: dict[tuple[tuple[str, str, str, str], int], int] = {}
+    for one in log:
+        before = jobs.get(one.job_id)
+        job = jobs[one.job_id] = evolve(before, one)
+        if before is not None and len(before.history) == len(job.history):
+            continue
+        upto = -(-one.position // settings.COUNTS_STRETCH) * settings.COUNTS_STRETCH
+        for moved, many in ((before, -1), (job, 1)):
+            if moved is not None:
+                kind = (moved.project, moved.type, moved.command or "", moved.state.value)
+                now[kind] += many
+                counts[kind, upto] = now[kind]
+    return counts | {(kind, NOW): many for kind, many in now.items() if many}
 
 
 def _job(job: Job) -> Row:
@@ -222,6 +249,7 @@ def _life(stream: list[Recorded], peopled: Row) -> list[Row]:
                 "topic": one.topic,
                 "actor": one.actor,
                 "credential_id": one.envelope.credential_id,
+                "ahead": True if job.updated_at > one.recorded_at + timedelta(seconds=1) else None,
             }
             | (peopled if one.version == 1 else dict.fromkeys(peopled))
         )

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from psycopg import AsyncConnection, sql
 
 from ledger import embedded
+from ledger import settings as ledger_settings
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
 from ledger.job import Job, State
@@ -98,7 +99,9 @@ def asker(
         sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database))
     )
     dsn = postgres.dsn("questions")
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
+        # So that the few events of a test are many stretches.
+        patch.setattr(ledger_settings, "COUNTS_STRETCH", 16)
         ledger = runner.run(play(dsn))
         fold(ledger)
         connection = runner.run(connected(dsn))

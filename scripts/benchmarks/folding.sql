@@ -39,18 +39,30 @@ CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
 WINDOW later AS (PARTITION BY originator_id ORDER BY originator_version)
 
 -- name: job_counts
--- How many of the same jobs there are of each kind, in one statement.
-INSERT INTO control.job_counts (project, type, command, state, jobs)
-SELECT c.project, b.event ->> 'type', coalesce(b.event ->> 'command', ''), l.state, count(*)
-FROM ledger.stored_events c
-CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
-JOIN (
-  SELECT originator_id,
-         CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state
-  FROM ledger.stored_events GROUP BY originator_id
-) l ON l.originator_id = c.originator_id
-WHERE c.originator_version = 1
-GROUP BY 1, 2, 3, 4
+-- How many of the same jobs there are of each kind, and were at the end of each stretch of positions, in one statement.
+INSERT INTO control.job_counts (project, type, command, state, upto, jobs)
+WITH told AS (
+  SELECT c.originator_id, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
+  FROM ledger.stored_events c
+  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+  WHERE c.originator_version = 1
+), moved AS (
+  SELECT s.project, t.type, t.command, n.state, s.notification_id AS position, sum(n.jobs) OVER so_far AS jobs,
+         (s.notification_id + 1023) / 1024 * 1024 AS upto
+  FROM ledger.stored_events s
+  JOIN told t USING (originator_id)
+  CROSS JOIN LATERAL (
+    VALUES (s.originator_version, 1), (s.originator_version - 1, -1)
+  ) v (version, jobs)
+  CROSS JOIN LATERAL (
+    SELECT CASE v.version WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state, v.jobs
+  ) n
+  WHERE v.version > 0
+  WINDOW so_far AS (PARTITION BY s.project, t.type, t.command, n.state ORDER BY s.notification_id ROWS UNBOUNDED PRECEDING)
+)
+SELECT DISTINCT ON (project, type, command, state, upto) project, type, command, state, upto, jobs
+FROM (SELECT * FROM moved UNION ALL SELECT project, type, command, state, position, jobs, 9223372036854775807 FROM moved) m
+ORDER BY project, type, command, state, upto, position DESC
 
 -- name: job_revisions
 -- How the same jobs stood after each of their events, and how many jobs there were at each creation, in one statement.
@@ -90,6 +102,6 @@ CREATE TABLE {control} (LIKE {table} INCLUDING ALL)
 -- name: differing
 -- How many rows there are, and how many stand in one of the two tables only. A counter that fell to 0 is as good as none.
 WITH ours AS (SELECT t::text AS line FROM {table} t WHERE (to_jsonb(t) ->> 'jobs') IS DISTINCT FROM '0'),
-     theirs AS (SELECT t::text AS line FROM {control} t)
+     theirs AS (SELECT t::text AS line FROM {control} t WHERE (to_jsonb(t) ->> 'jobs') IS DISTINCT FROM '0')
 SELECT (SELECT count(*) FROM ours),
        (SELECT count(*) FROM ((TABLE ours EXCEPT ALL TABLE theirs) UNION ALL (TABLE theirs EXCEPT ALL TABLE ours)) differing)

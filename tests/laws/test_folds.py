@@ -15,7 +15,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from ledger import events
+from ledger import events, settings
 from ledger.events import Recorded
 from projections.build import Build, live
 from projections.rebuild import rebuild
@@ -54,7 +54,8 @@ class Models:
 
 
 @pytest.fixture
-def models(database: str) -> Iterator[Models]:
+def models(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
+    monkeypatch.setattr(settings, "COUNTS_STRETCH", 4)
     with ExitStack() as stack:
         yield Models(
             database,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
+from ledger import settings
 from ledger.errors import Invalid
 from projections import PROJECTIONS
 from projections.rebuild import UnknownProjection, compare
@@ -20,8 +21,9 @@ END = len(LIVES)
 
 
 @pytest.fixture
-def forging(database: str) -> Iterator[Connection[Any]]:
+def forging(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection[Any]]:
     """A ledger whose read models are all at the end of its log."""
+    monkeypatch.setattr(settings, "COUNTS_STRETCH", 4)
     with forger(database) as connection, projector(database) as maker:
         record(connection, LIVES)
         for build in builds(database):
@@ -48,9 +50,10 @@ def test_every_position_agrees(forging: Connection[Any], database: str, name: st
         ("job_states", "UPDATE projections.job_states_v2 SET note = 'x' WHERE position = 3", {3, 9, END}),
         ("job_states", "UPDATE projections.job_states_v2 SET left_position = left_position - 1 WHERE position = 9", {END - 1, END}),
         ("job_states", "DELETE FROM projections.job_states_v2 WHERE position = 1", {1, 2, END}),
-        ("job_revisions", "UPDATE projections.job_revisions_v3 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
+        ("job_revisions", "UPDATE projections.job_revisions_v4 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
         ("job_counts", "UPDATE projections.job_states_v2 SET state = 'Queued' WHERE position = 1", {1}),
-        ("job_counts", "UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'", {END}),
+        ("job_counts", "UPDATE projections.job_counts_v2 SET jobs = 7 WHERE state = 'Canceled' AND upto > 4096", {END}),
+        ("job_counts", "UPDATE projections.job_counts_v2 SET jobs = 7 WHERE state = 'Queued' AND upto = 8", {8, 9, END}),
     ],
 )  # fmt: skip
 def test_a_row_changed_by_hand_is_named(

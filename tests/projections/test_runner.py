@@ -106,7 +106,9 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
         successors = {row[0] for row in owner.execute(locked).fetchall()}
         assert len(successors) == len(PROJECTIONS)
         assert not successors & workers
-        count = owner.execute("SELECT sum(jobs) FROM projections.job_counts").fetchone()
+        count = owner.execute(
+            "SELECT sum(jobs) FROM projections.job_counts WHERE upto > 1024"
+        ).fetchone()
         assert count == (2,)
 
 
