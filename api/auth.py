@@ -98,6 +98,16 @@ class Authenticator:
             case _ as never:
                 assert_never(never)
 
+    async def hash_of(self, key_id: str) -> bytes | None:
+        """The hash of a key that was just presented; None where the principal came without one."""
+        stored = await self._stored(key_id) if KEY_ID.fullmatch(key_id) else None
+        return stored.key_hash if stored is not None else None
+
+    async def signature_of(self, key_id: str, project: str) -> tuple[keys.Signature | None] | None:
+        """How requests with a key of this project are signed, if at all; None where there is no such key."""
+        stored = await self._stored(key_id) if KEY_ID.fullmatch(key_id) else None
+        return (stored.signature,) if stored is not None and stored.project == project else None
+
     async def _by_key(self, text: str, now: datetime) -> Principal:
         # A key that fitted a moment ago is known again by a digest that means nothing elsewhere: OpenSSL's HMACs, two a key, also let go
         # of the interpreter each time.

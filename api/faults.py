@@ -151,6 +151,8 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "undecodable": 500,
         "not_signed_yet": 404,
         "unknown_event": 404,
+        "unknown_key": 404,
+        "rotated": 409,
         "bad_proof": 500,
         "misconfigured": 500,
         "unauthenticated": 401,

@@ -112,6 +112,20 @@ class Issued:
     shared_secret: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A key that was made up and is not kept yet: what the database is to keep of it, and what it is not."""
+
+    row: dict[str, Any] = field(repr=False)
+    key: str = field(repr=False)
+    shared_secret: str | None = field(repr=False)
+
+    def issued(self, stored: StoredKey) -> Issued:
+        """The key, now that it is kept."""
+        key = self.key if stored.signature in (None, "md5") else ""
+        return Issued(stored, key, self.shared_secret)
+
+
 def parse(text: str, secret: Secret) -> str:
     """The key id of a key that this ledger may have issued. Raises Unauthenticated, without asking the database."""
     match = _KEY.fullmatch(text)
@@ -138,8 +152,27 @@ def create(
     by: By = By("operator"),
 ) -> Issued:
     """Issue a key. `public_key`: 32 bytes, for ed25519. Raises Invalid when the project, the name, the scopes or the days make no sense."""
+    made = draft(secret, project, scopes, name, expires_in_days, signature, public_key)
+    row = {**made.row, "replaces": replaces, "actor": by.actor, "reason": by.reason}
+    with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
+        stored = cursor.execute(SQL["create"], row).fetchone()
+    assert stored is not None
+    return made.issued(stored)
+
+
+def draft(
+    secret: Secret,
+    project: str,
+    scopes: Sequence[Scope],
+    name: str | None,
+    expires_in_days: float | None,
+    signature: Signature | None,
+    public_key: bytes | None,
+) -> Draft:
+    """A new key that is not kept yet. Raises Invalid when the project, the name, the scopes or the days make no sense."""
     _check(project, scopes, name, expires_in_days)
-    if (signature == "ed25519") != (public_key is not None and len(public_key) == _PUBLIC_BYTES):
+    fits_ed25519 = public_key is not None and len(public_key) == _PUBLIC_BYTES
+    if not (fits_ed25519 if signature == "ed25519" else public_key is None):
         raise Invalid(
             "An ed25519 key, and no other, has a public key of 32 bytes.", field="public_key"
         )
@@ -156,15 +189,9 @@ def create(
         "sealed_secret": secret.seal(shared_secret, bound_to=key_id) if shared_secret else None,
         "signature": signature,
         "public_key": public_key,
-        "replaces": replaces,
         "expires_in": timedelta(days=expires_in_days) if expires_in_days is not None else None,
-        "actor": by.actor,
-        "reason": by.reason,
     }
-    with connection.cursor(row_factory=kwargs_row(stored_key)) as cursor:
-        stored = cursor.execute(SQL["create"], row).fetchone()
-    assert stored is not None
-    return Issued(stored, key if signature in (None, "md5") else "", shared_secret)
+    return Draft(row, key, shared_secret)
 
 
 def rotate(

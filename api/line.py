@@ -141,7 +141,12 @@ class Line(HttpToolsProtocol):
         # What begins is a task, which looks at the state when it runs.
         turn = porter.ask(headers, partial(super()._start_asgi_task, cycle, app), refuse)
         self._turn = turn
-        cycle.scope["state"] |= {TURN: turn, WHOLE: lambda: not cycle.more_body}
+        if not cycle.response_complete:
+            cycle.scope["state"] |= {TURN: turn, WHOLE: self._is_whole}
+
+    def _is_whole(self) -> bool:
+        """Whether all of the request that is being answered is here."""
+        return self._answering is None or not self._answering.more_body
 
     def _refuse(
         self, cycle: RequestResponseCycle, headers: dict[bytes, bytes], error: LedgerError
@@ -158,6 +163,9 @@ class Line(HttpToolsProtocol):
             self.loop.call_soon(self.on_response_complete)
         else:
             self.on_response_complete()
+        if unread_s := self._porter.unread_s(self.loop.time()):
+            self.flow.pause_reading()
+            self.loop.call_later(unread_s, self.flow.resume_reading)
 
     def _say(self, status: int, lines: bytes, body: bytes, *, last: bool) -> None:
         given = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
 from api.batch.question import BatchPage, Results, Submission
+from api.keyring.question import KeyQuestion, KeysFound
 from ledger.commands import Key, Write
 from ledger.committer import Committed
 from ledger.errors import LedgerError
@@ -178,20 +179,10 @@ class Proved:
     path: str = ""
 
 
+# Questions about anything but jobs and events.
+Aside = Results | Shown | Proved | KeyQuestion
 Question = (
-    Query
-    | Named
-    | Feed
-    | Tally
-    | Inquiry
-    | Write
-    | Resolve
-    | Each
-    | Submission
-    | Results
-    | Nothing
-    | Shown
-    | Proved
+    Query | Named | Feed | Tally | Inquiry | Write | Resolve | Each | Submission | Nothing | Aside
 )
 Answer = (
     Page
@@ -203,6 +194,7 @@ Answer = (
     | Resolved
     | Outcomes
     | BatchPage
+    | KeysFound
     | Said
     | None
 )

@@ -2,7 +2,9 @@
 
 Invariants: operations that need no credential are always let in, since probes must see an overload; a request waits in the lane of the project
 that its credential was found good for the last time, and those whose credential is not known share one lane, so that nobody gets more turns by
-making credentials up; credentials are remembered by a digest that means nothing elsewhere. Errors: none; what is refused is said on the line."""
+making credentials up; credentials are remembered by a digest that means nothing elsewhere. To refuse takes a bounded share of the process:
+beyond REFUSALS_PER_S_MAX a line that was refused is left unread for up to as long as its client was told to wait. Units: seconds.
+Errors: none; what is refused is said on the line."""
 
 from __future__ import annotations
 
@@ -35,6 +37,7 @@ class Porter:
         self.turns = turns
         self.briefs = Briefs(measures)
         self._lanes: OrderedDict[bytes, str] = OrderedDict()
+        self._unread_until_s = 0.0
         self._blind = secrets.token_bytes(32)
         self._public = Routes(
             {
@@ -65,6 +68,12 @@ class Porter:
         """In which lane a request waits."""
         credential = headers.get(b"authorization") or headers.get(b"x-api-key")
         return self._lanes.get(self._digest(credential), STRANGERS) if credential else STRANGERS
+
+    def unread_s(self, now_s: float) -> float:
+        """For how long the line of one more refusal is left unread: not at all, unless many are refused. Clients that wait do not notice."""
+        self._unread_until_s = max(self._unread_until_s, now_s) + 1 / settings.REFUSALS_PER_S_MAX
+        ahead_s = self._unread_until_s - now_s - settings.UNREAD_S_MIN
+        return min(ahead_s, settings.UNREAD_S_MAX) if ahead_s > 0 else 0.0
 
     def met(self, asked: Asked, project: str) -> None:
         """The credential of this request is good, in this project."""

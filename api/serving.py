@@ -5,6 +5,7 @@ answered; requests under way are finished within SHUTDOWN_S of a signal. Errors:
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 import threading
@@ -23,6 +24,7 @@ from ledger.settings import (
     CONNECTIONS_HELD_MAX,
     EMBEDDED_WATCH_S,
     FILES_BESIDE_CONNECTIONS,
+    GARBAGE_NEW_MAX,
     KEEP_ALIVE_S,
     SHUTDOWN_S,
 )
@@ -75,6 +77,10 @@ class _Server(uvicorn.Server):
         """Open the application, and begin to answer."""
         await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
+            # What is there now stays, and most of what comes goes by itself: to look at all of it for garbage takes as long as ten requests.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GARBAGE_NEW_MAX)
             self._on_ready()
 
 

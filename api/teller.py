@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self
 
-import structlog
-
 from api import past, pools, proofs, repeats
 from api.admission import Admission
 from api.auth import Authenticator
@@ -22,11 +20,13 @@ from api.dialects.dialect import Dialect
 from api.dialects.native.words import prefers
 from api.faults import Behind
 from api.gate import Gate
+from api.keyring.keyring import Keyring
 from api.maintenance import Switch
 from api.measures import Measures
 from api.oidc import Issuer, trust_of
 from api.operation import (
     Answer,
+    Aside,
     Asked,
     Each,
     Nothing,
@@ -70,8 +70,6 @@ from projections.runner import Runner
 from projections.together import Together
 from projections.walk import walks
 
-log = structlog.get_logger("api.teller")
-
 
 class Teller:
     """Everything that a process holds open to answer with. `async with Teller(...)` opens it, and closes it in reverse."""
@@ -92,12 +90,12 @@ class Teller:
         self.gets = Together(dsn)
         self.waiter = Waiter(self.pool, None if run_projections else dsn)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
-        trust = chosen.oidc_file and trust_of(chosen.oidc_file)
-        issuer = Issuer(trust) if trust else None
+        issuer = Issuer(trust_of(chosen.oidc_file)) if chosen.oidc_file else None
         self.authenticator = Authenticator(self.pool, secret, issuer=issuer)
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.refused = Refusals(dsn)
+        self.keyring = Keyring(dsn, secret, self.authenticator)
         self.gate = Gate(self.switch, self.authenticator, self.porter, self.refused)
         self.travel = Travel(self.pool, partial(self._reached, past=True))
         self.pages = Pages(self)
@@ -167,17 +165,25 @@ class Teller:
                     committed = await self.batches.take(question)
                 await self._followed(committed.position, asked)
                 return committed
+            case Nothing():
+                return None
+            case _:
+                return await self._aside(question, asked)
+
+    async def _aside(self, question: Aside, asked: Asked) -> Answer:
+        match question:
             case Results():
                 async with refusals(), self.pool.connection() as connection:
                     return await results.page(connection, question)
             case Shown():
                 return await self.pages.page(question)
             case Proved():
-                # The credential's project, whatever one the path names; checkpoint and tiles are nobody's.
-                seen = (asked.who.project,) if asked.principal else ()
+                seen = (
+                    (asked.who.project,) if asked.principal else ()
+                )  # checkpoint and tiles are nobody's
                 return await proofs.answer(self.pool, question, seen)
-            case Nothing():
-                return None
+            case _:
+                return await self.keyring.answer(question, asked)
 
     async def _save(self, write: Write, asked: Asked) -> Committed:
         committed = await self._commit(write)

@@ -61,12 +61,16 @@ class Turn:
     def begin(self) -> None:
         """Its place is taken: let it work."""
         self._at = _At.WORK
-        self._start()
+        start = self._start
+        self._start = self._refuse = _nothing  # what they hold holds this turn
+        start()
 
     def refuse(self, error: LedgerError) -> None:
         """It is sent away."""
         self._at = _At.END
-        self._refuse(error)
+        refuse = self._refuse
+        self._start = self._refuse = _nothing
+        refuse(error)
 
     def put_off(self) -> None:
         """It has not asked for a place yet."""

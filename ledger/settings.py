@@ -39,11 +39,15 @@ HEAD_BYTES_MAX = 65_536  # bytes of a request's head, counted while it arrives: 
 # --- how much at once --------------------------------------------------------------------------------------------------------------
 CONNECTIONS_MAX = 1_000  # HTTP connections that one process serves; on later ones each request is answered 503
 CONNECTIONS_HELD_MAX = 2_000  # connections that are open at all; later ones are closed unheard, before they use up the open files
+GARBAGE_NEW_MAX = 10_000  # objects made between two looks for garbage that holds itself: some MiB, and fourteen times fewer looks than Python's own
 FILES_BESIDE_CONNECTIONS = 256  # open files that a process needs for itself: database connections, logs, modules
 REQUESTS_MAX = 128  # requests at work in one process: at a thousand answers a second the last of them takes an eighth of one
 PROJECT_REQUESTS_MAX = 96  # of them, those of one project: a quarter is always left for the others
 REQUESTS_WAITING_MAX = 256  # requests that wait for a place, all projects together: at a thousand answers a second a quarter of one
 TURN_S_MAX = 0.5  # how long one may wait for a place: later than that its client would rather be told to come back
+REFUSALS_PER_S_MAX = 1_000  # refusals at a request's head that one process says in a second (60 us each): of more, the lines wait to be read again
+UNREAD_S_MIN = 0.05  # a shorter wait than this is not worth its timer
+UNREAD_S_MAX = 1.0  # how long such a line may wait: no longer than its client was told to, since others may share it behind a proxy
 BRIEF_KEPT_MAX = 1_024  # wordings of refusals that are kept (about a KiB each): one for each host name, and each method of GoGrid's
 KEY_REQUESTS_PER_S_MAX = 10_000  # requests of one key in a second: only what runs away meets it; set it lower where you hand out keys
 BODIES_BYTES_MAX = 64 * 1024 * 1024  # bytes of all bodies under way in one process, unpacked: bounds memory whatever is sent at once
@@ -172,6 +176,7 @@ KEY_CACHE_S = 3.0  # a verified key is believed so long without asking again; re
 KEY_AHEAD_S = 1.5  # a key in use is looked up again at this age, while it is still believed, so that nobody waits for it
 KEYS_CACHED_MAX = 10_000  # keys and signatures remembered by one process, found or not: bounds what made-up ones can take
 KEY_OVERLAP_HOURS = 168.0  # a week: how long a rotated key stays good beside its successor, unless said otherwise
+PROJECT_KEYS_MAX = 1_000  # good keys of one project that its managers may have over HTTP: more are people's names in a list
 ACTS_SHOWN_MAX = 1_000  # acts on keys that `jobledger keys history` shows
 KEY_DAYS_MAX = 3_650  # days until a key expires; for longer, leave the expiry out
 SIGNED_WINDOW_S = 300  # a request signed as RFC 9421 has it is good for so long: nonces are remembered as long
@@ -182,13 +187,11 @@ OIDC_FETCH_S = 5.0  # how long an issuer may take to answer
 OIDC_KEYS_BYTES_MAX = 256 * 1024  # of an issuer's keys: some kilobytes are usual
 OIDC_LEEWAY_S = 30  # by how much an issuer's clock may differ from ours
 SIGNATURE_WINDOW_S = 600  # a GoGrid signature carries no time: the clock may be off by so much either way
-
 # --- maintenance -------------------------------------------------------------------------------------------------------------------
 MAINTENANCE_CACHE_S = 1.0  # how long a process believes what it knows of maintenance without looking again
 MAINTENANCE_STALE_S_MAX = 5.0  # how old its knowledge may get while the next look at the database is under way
 MAINTENANCE_RETRY_AFTER_S = 60  # after how long callers are asked to come back when the operator names no time
 MAINTENANCE_RETRY_AFTER_S_MAX = 86_400  # a day; for longer, stop the server
-
 ComestriResult = Literal["Pending", "Failure"]
 # fmt: on
 
@@ -230,10 +233,7 @@ class Settings(BaseSettings):
         description="Requests that wait for a place in one process.",
     )
     turn_s_max: float = Field(
-        default=TURN_S_MAX,
-        gt=0,
-        le=60,
-        description="How long a request may wait for a place, in seconds.",
+        default=TURN_S_MAX, gt=0, le=60, description="Seconds for which one may wait for a place."
     )
     project_requests_max: int = Field(
         default=PROJECT_REQUESTS_MAX,

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -94,12 +94,14 @@ class Tenants:
         if probe.operation.scope in READS:
             return text
         # What was made in one's own project has an id, a number, a position and a time of its own.
+        text = re.sub(r"jl_[0-9a-f]{16}_\w+|\b[0-9a-f]{16}\b", "<key>", text)
         text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[\w-]{22}==", "<uuid>", text)
         return re.sub(r"\d+", "#", text)
 
     def as_they_see_it(self) -> list[tuple[int, str]]:
         """Everything of theirs, by their own credential."""
-        paths = ("jobs?count=exact", "counts", "events", f"jobs/{self.theirs.id}/events")
+        job = f"jobs/{self.theirs.id}/events"
+        paths = ("jobs?count=exact", "counts", "events", job, "keys", "key-acts")
         found = [self.other.get(f"/v1/projects/{THEIRS}/{path}") for path in paths]
         # How far the read models are is the whole ledger's affair.
         return [
@@ -131,7 +133,7 @@ def tenants(
             assert signing.shared_secret is not None
             first = {"type": "MyType", "object": "my object"}
             mine.post(f"/v1/projects/{MINE}/jobs", json=first, headers={"X-Request-Id": FIRST})
-            theirs = _made(other)
+            theirs = replace(_made(other), key_id=server.issue(THEIRS).stored.key_id)
             Sealed(dsn, tmp_path / "notary").seal()
             # There is something to be proved, and its owner gets the proofs.
             for proof in (f"events/{theirs.position}/receipt", f"jobs/{theirs.id}/proof"):

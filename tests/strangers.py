@@ -36,6 +36,7 @@ class Things:
     key: str
     batch: str
     position: int
+    key_id: str = "0123456789abcdef"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -126,6 +127,10 @@ def _grid_list(t: Things) -> Iterator[JSON]:
     yield {"v": "1.0", "startdate": "2000-01-01"}
 
 
+def _new_keys(_: Things) -> Iterator[JSON]:
+    yield {"scopes": ["admin"], "name": "mine"}
+
+
 # Bodies by operation id: those of reads that are POSTed are forms.
 BODIES: Mapping[str, Callable[[Things], Iterator[Any]]] = {
     "createJobs": _native_jobs,
@@ -141,9 +146,12 @@ BODIES: Mapping[str, Callable[[Things], Iterator[Any]]] = {
     "deleteJobs": _geoop_cancels,
     "postEvent": lambda t: iter([run_event(t.id, t), run_event(str(UUID(int=t.number)), t)]),
     "createBatchEventsImportJob": _batches,
+    "createKey": _new_keys,
+    "rotateKey": lambda t: iter([{}, {"overlap_hours": 0}]),
+    "revokeKey": lambda t: iter([{}]),
     "postEventBatch": lambda t: iter([[run_event(t.id, t)]]),
 }
-NAMES = ("id", "batch", "number", "request_id", "source_id", "object")
+NAMES = ("id", "batch", "number", "request_id", "source_id", "object", "key_id")
 PROJECTS = ("project", "projectId")
 # What a place in a path may be tried with, where not every name fits.
 PLACES: Mapping[str, tuple[str, ...]] = {"position": ("position", "number")}
@@ -163,6 +171,7 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "outcome": ("Created", "Queued"),
     "phase": ("acknowledged",),
     "min_position": ("1",),
+    "before": ("1000",),
     "created_from": ("2000-01-01T00:00:00Z",),
     "created_time_from": ("2000-01-01T00:00:00Z",),
     "updated_from": ("2000-01-01T00:00:00Z",),

@@ -1,6 +1,7 @@
 """Arrivals: requests that come at a rate whatever becomes of those before them, as the world sends them; or, at rate 0, as fast as answers come.
 
-Invariants: an arrival's time counts from when it was due, not from when there was a connection for it; one that finds none is `unsent`.
+Invariants: an arrival's time counts from when it was due, not from when there was a connection for it; one that finds none is `unsent`. Whether
+the load kept up with itself is told: `late_p99_ms` is by how much arrivals were sent after they were due, `cpu` how much of one core it took.
 Run as `python -m scripts.overloading.arrivals PORT KEY PROJECT RATE SECONDS CONNECTIONS`; the figures go to stdout as JSON.
 Units: requests per second, milliseconds. Errors: none; what went wrong is counted."""
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 from collections import Counter, deque
 from typing import cast
@@ -76,6 +78,7 @@ class Load:
         self._ending = False
         self.counts: Counter[str] = Counter()
         self.accepted_ms: list[float] = []
+        self.late_ms: list[float] = []
 
     async def run(self, seconds: float) -> None:
         """Arrivals for so long, then answers for a while."""
@@ -85,7 +88,9 @@ class Load:
         while (passed_s := loop.time() - began_s) < seconds:
             if self._rate:
                 while arrived < passed_s * self._rate:
-                    self._arrive(began_s + arrived / self._rate)
+                    due_s = began_s + arrived / self._rate
+                    self.late_ms.append((loop.time() - due_s) * 1_000)
+                    self._arrive(due_s)
                     arrived += 1
             else:
                 while self._open < self._connections_max:
@@ -165,12 +170,18 @@ async def main(
 ) -> None:
     """One run."""
     load = Load(port, key, project, rate, connections)
+    before = resource.getrusage(resource.RUSAGE_SELF)
     await load.run(seconds)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     figures = {
         "rate": rate,
         "goodput": round(load.counts["accepted"] / seconds, 1),
         "p50_ms": quantile(load.accepted_ms, 0.5),
         "p99_ms": quantile(load.accepted_ms, 0.99),
+        "max_ms": quantile(load.accepted_ms, 1.0),
+        "late_p99_ms": quantile(load.late_ms, 0.99),
+        "cpu": round(cpu_s / seconds, 2),
         **{word: load.counts[word] for word in WORDS},
     }
     print(json.dumps(figures))

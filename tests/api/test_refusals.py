@@ -32,7 +32,12 @@ def path_of(operation: Operation, project: str) -> str:
     path = operation.path
     for name in ("project", "projectId"):
         path = path.replace(f"{{{name}}}", project)
-    return path.replace("{id}", "7").replace("{jobId}", "7").replace("{job_id}", "7")
+    return (
+        path.replace("{id}", "7")
+        .replace("{jobId}", "7")
+        .replace("{job_id}", "7")
+        .replace("{key_id}", "7")
+    )
 
 
 def ask(
@@ -64,13 +69,15 @@ def test_every_refusal_is_logged_with_its_request_id(
     shared_server: LiveServer, lines: io.StringIO
 ) -> None:
     """Each operation without a credential, with a made-up one, with one of another project, and with one that lacks the scope."""
-    powerless = shared_server.client_of("powerless", [Scope.KEYS_MANAGE])
+    managing = shared_server.client_of("powerless", [Scope.KEYS_MANAGE])
+    reading = shared_server.client_of("powerless", [Scope.JOBS_READ])
     made_up = shared_server.opened(
         headers={"Authorization": f"Bearer jl_{'0' * 16}_{'A' * 43}_aaaaaa"}
     )
     nobody = shared_server.opened()
     tried = logged = 0
     for dialect, operation in GUARDED:
+        powerless = reading if operation.scope is Scope.KEYS_MANAGE else managing
         callers = {"nobody": nobody, "made up": made_up, "powerless": powerless}
         if "{project" in operation.path:
             callers["stranger"] = shared_server.client_of("stranger", [Scope.ADMIN])

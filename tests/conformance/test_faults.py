@@ -56,7 +56,10 @@ def test_who_is_not_let_in_is_told_so(
     wrong = {"Authorization": "Bearer jl_0_0_0", "X-API-Key": "jl_0_0_0"}
     invalid = stage.ask(dialect, operation, always, credential=False, headers=wrong)
     assert invalid.status_code == refusals(dialect).credential
-    assert auditor.ask(dialect, operation, always).status_code == refusals(dialect).scope
+    if operation.scope is not Scope.KEYS_MANAGE:
+        assert auditor.ask(dialect, operation, always).status_code == refusals(dialect).scope
+    else:
+        assert stage.ask(dialect, operation, always).status_code == refusals(dialect).scope
 
 
 @every_dialect

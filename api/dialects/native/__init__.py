@@ -7,6 +7,7 @@ from __future__ import annotations
 from api.dialects.dialect import ApiKey, Credential, Dialect, SignedRequest
 from api.dialects.native.about import ABOUT
 from api.dialects.native.audit import AUDIT
+from api.dialects.native.keys import KEYS
 from api.dialects.native.operations import JOBS
 from api.dialects.native.problem import CHALLENGE, problem
 from api.dialects.native.proofs import PROOFS
@@ -28,7 +29,7 @@ NATIVE = Dialect(
     name="native",
     title="Job ledger API",
     prefixes=("/",),
-    operations=(*JOBS, *AUDIT, *PROOFS, *ABOUT),
+    operations=(*JOBS, *AUDIT, *KEYS, *PROOFS, *ABOUT),
     credential=credential,
     fault=problem,
     challenge=CHALLENGE,
