@@ -52,6 +52,8 @@ class Writer:
         self._wire: Wire | None = None
         self._reader: store.Connection | None = None
         self._opening = asyncio.Lock()
+        # Statements sent together belong to one transaction; those of somebody else between them would leave it open for good.
+        self._reads = asyncio.Lock()
         self.position = 0
 
     async def open(self) -> None:
@@ -81,13 +83,14 @@ class Writer:
             return await self._one_by_one(batch, error)
 
     async def _decided(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        try:
+        async with self._reads:
+            try:
+                return await self._desk.decide(await self._reading(), batch)
+            except psycopg.Error:
+                if not _lost(self._reader):
+                    raise
+            # The connection had broken since the last batch, as when the server was restarted: a new one may do.
             return await self._desk.decide(await self._reading(), batch)
-        except psycopg.Error:
-            if not _lost(self._reader):
-                raise
-        # The connection had broken since the last batch, as when the server was restarted: a new one may do.
-        return await self._desk.decide(await self._reading(), batch)
 
     async def _one_by_one(self, batch: Sequence[Waiting], error: Exception) -> list[Waiting]:
         """One write of the batch cannot even be decided, as when its job cannot be read: find it, spare the others."""
@@ -198,7 +201,8 @@ class Writer:
 
     async def _turned_away(self, waiting: Waiting, answer: TurnedAway, *, uncertain: bool) -> None:
         try:
-            await self._read_back(await self._reading(), waiting, answer, uncertain=uncertain)
+            async with self._reads:
+                await self._read_back(await self._reading(), waiting, answer, uncertain=uncertain)
         except psycopg.Error:
             waiting.refuse(Unreachable("The connection broke before the outcome could be read."))
         except LedgerError as error:
