@@ -50,11 +50,16 @@ def test_which_columns_are_fixed(conditions: tuple[Condition, ...], fixed: dict[
     assert columns(conditions) == fixed
 
 
+def rows_of(query: Query) -> bytes:
+    """The statement of a page behind what it tells: which rows, and in which order."""
+    return statement.page(query)[0].partition(b"FROM reached CROSS JOIN")[2]
+
+
 def test_an_order_does_without_them_but_for_a_foreign_cursor() -> None:
     queued, by_phase = (asked("state", "Queued"),), (Sort("phase", descending=True),)
-    start = statement.page(Query("p", queued, by_phase))[0]
-    assert start == statement.page(Query("p", queued, (Sort("created", descending=True),)))[0]
-    mine = statement.page(Query("p", queued, by_phase, After(("acknowledged",), 7)))[0]
-    foreign = statement.page(Query("p", queued, by_phase, After(("completed",), 7)))[0]
+    start = rows_of(Query("p", queued, by_phase))
+    assert start == rows_of(Query("p", queued, (Sort("created", descending=True),)))
+    mine = rows_of(Query("p", queued, by_phase, After(("acknowledged",), 7)))
+    foreign = rows_of(Query("p", queued, by_phase, After(("completed",), 7)))
     assert b'"phase"' not in mine
     assert b'"phase"' in foreign

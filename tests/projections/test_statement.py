@@ -195,7 +195,7 @@ def test_a_total_by_state_type_and_command_counts_no_jobs(planner: Connection[An
     counted = (condition("state", "Failed"), condition("type", "Rare"), condition("command", "x"))
     for conditions in ((), counted):
         nodes = plan(planner, Query("big", conditions, NEWEST, total=True))
-        assert "job_counts_v1" in {node.get("Relation Name") for node in nodes}
+        assert any(str(node.get("Relation Name")).startswith("job_counts_v") for node in nodes)
     nodes = plan(planner, Query("big", (condition("owner", "x"),), NEWEST, total=True))
     assert "job_counts_v1" not in {node.get("Relation Name") for node in nodes}
 
