@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from api import cursor
+from api import cursor, past
 from api.commands.options import Data, DatabaseUrl, Json, Project, command_group
 from api.commands.output import cell, remark, say_fields, say_json, say_table
 from api.dialects.native import ask, view
@@ -24,6 +24,7 @@ from ledger.job import Job
 from ledger.settings import COUNT_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from projections import query
 from projections.filters import FILTERS, SORTS
+from projections.past import resolve
 from projections.question import Named, Page, Query
 
 command = command_group(
@@ -45,6 +46,22 @@ COLUMNS = (
 HISTORY = ("position", "version", "state", "kind", "final", "at", "actor", "note", "source_id")
 
 Name = Annotated[str, typer.Argument(metavar="JOB", help="The job's number, or its id (a UUID).")]
+When = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="MOMENT",
+        help="Say what the ledger said then: a position, or a time (RFC 3339, or a date) that has passed.",
+    ),
+]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--as-of-kind",
+        metavar="KIND",
+        help="Of a time: what had been recorded by then, or what had occurred by then.",
+    ),
+]
 
 
 def list_jobs(
@@ -63,6 +80,8 @@ def list_jobs(
         ),
     ] = None,
     total: Annotated[bool, typer.Option("--total", help="Also count all jobs that match.")] = False,
+    as_of: When = None,
+    as_of_kind: Kind = "recorded",
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
@@ -73,6 +92,7 @@ def list_jobs(
     \b
     jobledger jobs list --data ./ledger --project demo --state Failed --state Canceled --created-from 2024-05-01
     jobledger jobs list --data ./ledger --project demo --type VirtualServer --sort -updated --limit 10 --json
+    jobledger jobs list --data ./ledger --project demo --state Queued --total --as-of 2024-05-30T05:13:26Z
 
     A filter given twice takes either, where the API does. With --json: {"jobs", "next", "total"}, the jobs as the API has them, and
     `next` as the word for --cursor.
@@ -81,9 +101,11 @@ def list_jobs(
     words += [("sort", sort), ("limit", str(limit))]
     words += [("count", "exact")] if total else []
     words += [("cursor", cursor_word)] if cursor_word else []
-    question = ask.jobs(_asked(project, words))
+    asked = _asked(project, words)
     with opened(Where.said(data, database_url)) as place:
         _follow(place)
+        _travel(place, asked, as_of, as_of_kind)
+        question = ask.jobs(asked)
         page = place.asked(lambda connection: query.find(connection, question))
     _say_page(page, question, json=json)
 
@@ -124,6 +146,8 @@ command.command("list")(_with_filters(list_jobs))
 def show(
     job: Name,
     project: Project,
+    as_of: When = None,
+    as_of_kind: Kind = "recorded",
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
@@ -131,7 +155,9 @@ def show(
     """Show one job, with all that the ledger knows of it."""
     with opened(Where.said(data, database_url)) as place:
         _follow(place)
-        found = view.job(_named(place, project, job))
+        asked = _asked(project, [])
+        _travel(place, asked, as_of, as_of_kind)
+        found = view.job(_named(place, asked, project, job))
     if json:
         say_json(found)
         return
@@ -146,6 +172,8 @@ def show(
 def history(
     job: Name,
     project: Project,
+    as_of: When = None,
+    as_of_kind: Kind = "recorded",
     data: Data = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
@@ -153,7 +181,9 @@ def history(
     """Tell which states a job went through, when, and by whom."""
     with opened(Where.said(data, database_url)) as place:
         _follow(place)
-        found = view.job(_named(place, project, job))
+        asked = _asked(project, [])
+        _travel(place, asked, as_of, as_of_kind)
+        found = view.job(_named(place, asked, project, job))
     if json:
         say_json({"id": found["id"], "number": found["number"], "history": found["history"]})
         return
@@ -173,12 +203,21 @@ def _asked(project: str, words: list[tuple[str, str]]) -> Asked:
     return Asked(method="GET", path="", query=tuple(words), path_params={"project": project})
 
 
-def _named(place: Place, project: str, name: str) -> Job:
+def _travel(place: Place, asked: Asked, as_of: str | None, kind: str) -> None:
+    """Let what is asked be asked of an earlier moment, if one was given."""
+    words = [("as_of", as_of)] if as_of is not None else []
+    then = past.read([*words, *([("as_of_kind", kind)] if kind != "recorded" else [])])
+    if then is not None:
+        project = asked.path_params["project"]
+        past.go(asked, *place.asked(lambda connection: resolve(connection, project, then)))
+
+
+def _named(place: Place, asked: Asked, project: str, name: str) -> Job:
     if name.isdecimal() and int(name) <= COUNT_MAX:
-        question = Named(project, numbers=(int(name),))
+        question = Named(project, numbers=(int(name),), as_of=asked.as_of)
     else:
         try:
-            question = Named(project, ids=(UUID(name),))
+            question = Named(project, ids=(UUID(name),), as_of=asked.as_of)
         except ValueError:
             raise typer.BadParameter(
                 f"{name!r} is neither a number nor a UUID.", param_hint="JOB"

@@ -132,9 +132,19 @@ def test_one_job(command: Command) -> None:
     job = serving.create_job(made["key"], note="\x1b[2J\nx")
     with serving.client(made["key"]) as api:
         served = api.get(f"/v1/projects/p/jobs/{job['id']}").json()
+        api.post(f"/v1/projects/p/jobs/{job['id']}/events", json={"event": "queued"})
+    assert command.answer("jobs", "show", str(job["id"]), "--project", "p")["state"] == "Queued"
+    then = ("--as-of", str(served["position"]))
     for name in (str(job["number"]), str(job["id"])):
-        assert command.answer("jobs", "show", name, "--project", "p") == served
-    assert command.answer("jobs", "history", name, "--project", "p")["history"] == served["history"]
+        assert command.answer("jobs", "show", name, "--project", "p", *then) == served
+    told = command.answer("jobs", "history", name, "--project", "p", *then)
+    assert told["history"] == served["history"]
+    listed = command.answer("jobs", "list", "--project", "p", "--state", "Created", *then)
+    assert listed["jobs"] == [served]
+    assert command.answer("jobs", "list", "--project", "p", "--as-of", "0")["jobs"] == []
+    ahead = command("jobs", "list", "--project", "p", "--as-of", "99")
+    assert (ahead.returncode, ahead.stdout) == (1, "")
+    assert command("jobs", "show", name, "--project", "p", "--as-of-kind", "odd").returncode == 1
     shown = command("jobs", "history", name, "--project", "p").stdout
     assert "\x1b" not in shown
     assert r"\x1b[2J\nx" in shown

@@ -50,6 +50,9 @@ WIDEST: Mapping[tuple[str | None, str], int] = {
     ("holds", "value"): WORD_BYTES_MAX,
     ("notification_tracking", "application_name"): 63,
     ("head", "single"): 1,
+    # The operator's: LEDGER_LOG_NAME has at most 200 characters, and a renewed log's a counter behind it; a key's text is name, id and 44 of base64.
+    ("epochs", "origin"): WORD_BYTES_MAX,
+    (None, "vkey"): 2 * WORD_BYTES_MAX,
 }
 INDEXES = """
 SELECT n.nspname, t.relname, i.relname, x.indexprs IS NOT NULL,
@@ -57,7 +60,7 @@ SELECT n.nspname, t.relname, i.relname, x.indexprs IS NOT NULL,
              AND a.attlen < 0)
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
-WHERE n.nspname IN ('ledger', 'access', 'projections') ORDER BY 1, 2, 3
+WHERE n.nspname IN ('ledger', 'access', 'projections', 'proof') ORDER BY 1, 2, 3
 """
 COLUMNS = """
 SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
