@@ -31,7 +31,7 @@ coalesce((SELECT ledger.position_at(%(project)s, %(to)s::timestamptz) WHERE %(to
 
 -- name: stays
 -- The stays in a state that began up to one position and were in effect behind another, in order. What ended behind %(until)s had not ended.
-WITH bound AS MATERIALIZED (SELECT {in_effect} AS in_effect, least(%(until)s, {begun_by}) AS begun_by)
+WITH bound AS MATERIALIZED (SELECT least(%(until)s, {in_effect}) AS in_effect, least(%(until)s, {begun_by}) AS begun_by)
 SELECT s.position, s.job_id, j.number, j.type, j.object, j.owner, s.state, s.kind, s.final, s.at, s.recorded_at, s.actor, s.note,
        CASE WHEN s.left_position <= %(until)s THEN s.left_position END AS left_position,
        CASE WHEN s.left_position <= %(until)s THEN s.left_at END AS left_at

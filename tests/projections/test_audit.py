@@ -1,6 +1,6 @@
 """An auditor's questions against the same asked of the log in Python, at the end of the log and as of positions in it.
 
-Seen red: `position < P` for `<=`, in the events and in the stays."""
+Seen red: `position < P` for `<=`, in the events and in the stays; a stay taken for ended by what came only after the position asked about."""
 
 from __future__ import annotations
 
@@ -33,17 +33,19 @@ def answer(asker: Asker, asked: Inquiry) -> Findings:
     )
 
 
-@st.composite
-def spans(draw: st.DrawFn, asker: Asker) -> tuple[datetime | None, datetime | None, AsOf | None]:
+Span = tuple[datetime | None, datetime | None, AsOf | None]
+
+
+def spans(asker: Asker) -> st.SearchStrategy[Span]:
+    """A begin and an end, at an event's time or just beside it, and a position of which to ask; any of them may be left out."""
     log = asker.ledger.log
-    ends: list[datetime | None] = []
-    for _ in range(2):
-        shift = timedelta(microseconds=draw(st.integers(-1, 1)))
-        ends.append(log[draw(st.integers(0, len(log) - 1))].recorded_at + shift)
-        if draw(st.booleans()):
-            ends[-1] = None
-    position = draw(st.integers(0, len(log)))
-    return ends[0], ends[1], AsOf(position) if draw(st.booleans()) else None
+    times = st.builds(
+        lambda nth, shift: log[nth].recorded_at + timedelta(microseconds=shift),
+        st.integers(0, len(log) - 1),
+        st.integers(-1, 1),
+    )
+    positions = st.builds(AsOf, st.integers(0, len(log)))
+    return st.tuples(st.none() | times, st.none() | times, st.none() | positions)
 
 
 @laws
