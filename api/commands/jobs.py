@@ -102,6 +102,10 @@ def list_jobs(
     words += [("count", "exact")] if total else []
     words += [("cursor", cursor_word)] if cursor_word else []
     asked = _asked(project, words)
+    if as_of is None:
+        ask.jobs(
+            asked
+        )  # what does not fit is told before anything is opened; a cursor of the past fits only once its moment is known
     with opened(Where.said(data, database_url)) as place:
         _follow(place)
         _travel(place, asked, as_of, as_of_kind)

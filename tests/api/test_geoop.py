@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import faults
+from api import faults, keys
 from api.dialects.geoop import GEOOP, words
 from api.dialects.geoop.fault import WORDED
 from api.dialects.geoop.models import FailureOut, FatalOut, PageOut, SavedOut
@@ -92,6 +92,8 @@ REFUSED: tuple[tuple[LedgerError, int, str, int], ...] = (
     (faults.NoSuchProject("No."), 404, "client", 4042),
     (NoSuchEvent("No."), 404, "client", 4043),
     (NotSigned("No."), 404, "client", 4044),
+    (keys.UnknownKey("No."), 404, "client", 4045),
+    (keys.Rotated("No."), 422, "content", 4223),
     (faults.WrongMethod("No.", allow=("GET", "POST")), 405, "client", 4050),
     (errors.Invalid("No.", field="page"), 422, "validation", 4220),
     (errors.Invalid("No."), 422, "content", 4229),

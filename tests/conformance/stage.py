@@ -97,7 +97,7 @@ def _form(words: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return form
 
 
-ALL = (Scope.JOBS_READ, Scope.JOBS_WRITE, Scope.AUDIT_READ)
+ALL = (Scope.JOBS_READ, Scope.JOBS_WRITE, Scope.AUDIT_READ, Scope.KEYS_MANAGE)
 
 
 def staged(

@@ -41,14 +41,20 @@ def refusals(dialect: Dialect) -> Refusals:
 
 
 @pytest.fixture(scope="module")
-def auditor(stage: Stage) -> Stage:
+def keeper(stage: Stage) -> Stage:
     """The same project, seen with a key that may neither read nor write jobs."""
     return staged(stage.server, stage.project, [Scope.KEYS_MANAGE], stage.made)
 
 
+@pytest.fixture(scope="module")
+def worker(stage: Stage) -> Stage:
+    """The same project, seen with a key that may not manage keys."""
+    return staged(stage.server, stage.project, [Scope.JOBS_READ, Scope.JOBS_WRITE], stage.made)
+
+
 @each(CLOSED)
 def test_who_is_not_let_in_is_told_so(
-    stage: Stage, auditor: Stage, dialect: Dialect, operation: Operation
+    stage: Stage, keeper: Stage, worker: Stage, dialect: Dialect, operation: Operation
 ) -> None:
     always = SPEAKERS[dialect.name].always
     nobody = stage.ask(dialect, operation, always, credential=False)
@@ -56,10 +62,8 @@ def test_who_is_not_let_in_is_told_so(
     wrong = {"Authorization": "Bearer jl_0_0_0", "X-API-Key": "jl_0_0_0"}
     invalid = stage.ask(dialect, operation, always, credential=False, headers=wrong)
     assert invalid.status_code == refusals(dialect).credential
-    if operation.scope is not Scope.KEYS_MANAGE:
-        assert auditor.ask(dialect, operation, always).status_code == refusals(dialect).scope
-    else:
-        assert stage.ask(dialect, operation, always).status_code == refusals(dialect).scope
+    lacking = worker if operation.scope is Scope.KEYS_MANAGE else keeper
+    assert lacking.ask(dialect, operation, always).status_code == refusals(dialect).scope
 
 
 @every_dialect

@@ -34,6 +34,7 @@ from tests.fix_log import (
     rows,
 )
 
+NOW = 2**63 - 1  # the count that holds on
 LOG = LIVES
 NAMES = [projection.name for projection in PROJECTIONS]
 
@@ -108,14 +109,17 @@ def test_it_rests_so_that_others_have_their_turn(
 def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: str) -> None:
     forging.execute("UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 2")
     forging.execute("DELETE FROM projections.job_states_v2 WHERE position = 9")
-    forging.execute("UPDATE projections.job_counts_v1 SET jobs = 7 WHERE state = 'Canceled'")
-    forging.execute("UPDATE projections.job_revisions_v3 SET outcome = 'Failed' WHERE position = 6")
+    forging.execute(
+        "UPDATE projections.job_counts_v2 SET jobs = 7 WHERE state = 'Canceled' AND upto = %s",
+        (NOW,),
+    )
+    forging.execute("UPDATE projections.job_revisions_v4 SET outcome = 'Failed' WHERE position = 6")
     before = tables(forging)
     ids = {one["number"]: str(one["id"]) for one in expected(LOG)["jobs"]}
     keys = {
         JOBS.name: (ids[2],),
         JOB_STATES.name: (ids[1], "5"),
-        JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled"),
+        JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled", str(NOW)),
         JOB_REVISIONS.name: (ids[2], "6"),
     }
     for name in NAMES:
