@@ -75,8 +75,12 @@ CROSS JOIN LATERAL (
  WHERE t.project = %(project)s AND t.state = ANY(%(states)s) AND t.lasting = 63 AND t.position <= %(position)s) s
 
 -- name: gone
--- Jobs by the stays that were in effect and have ended since, each with how it stood.
-(SELECT s.job_id FROM {left} OFFSET 0) s
+-- Jobs by the stays that were in effect and have ended since, each with how it stood. Jobs may know of events that stays do not know yet.
+(SELECT s.job_id FROM {left}
+ UNION
+ SELECT e.originator_id FROM ledger.stored_events e
+ WHERE e.project = %(project)s AND e.notification_id > (SELECT r.position FROM projections.reached r WHERE r.name = 'job_states')
+   AND e.notification_id <= (SELECT r.position FROM projections.reached r WHERE r.name = 'jobs') OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
   SELECT r.outcome, r.updated_at FROM projections.job_revisions r
