@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fix_questions",
     "tests.fix_server",
     "tests.fix_conformance",  # after what it stands on
+    "tests.fix_cuts",
     "tests.fix_transfer",
     "tests.fix_tenants",
     "tests.fix_erasure",  # stands on the one before

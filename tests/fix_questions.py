@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
@@ -32,8 +33,19 @@ from tests.fix_jobs import A, B, Ledger, fold, play
 
 T = TypeVar("T")
 EVERYTHING = 1_000
+# How few jobs are put in order by themselves: none, some, or all of those of a test; so that each way to them is gone.
+FEW = (0, 3, 5_000)
 # A machine may be busy, and no test asserts a time.
 laws = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@contextmanager
+def few(most: int) -> Iterator[None]:
+    """So many jobs are few."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_settings, "PAST_FEW_MAX", most)
+        patch.setattr(ledger_settings, "PAST_STANDING_MAX", most)
+        yield
 
 
 @dataclass(frozen=True)

@@ -8,39 +8,24 @@ clock; jobs that have moved on told twice (without `moved`) or as they stand now
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from api import cursor
-from ledger import settings
 from ledger.job import Job
 from ledger.past import AsOf
 from projections import query
 from projections.filters import FILTERS, Condition
 from projections.question import Named, Offset, Query, Tally
 from tests.fix_jobs import A, B
-from tests.fix_questions import EVERYTHING, Asker, laws, queries
+from tests.fix_questions import EVERYTHING, FEW, Asker, few, laws, queries
 
-# How few jobs are put in order by themselves: none, some, or all of those of a test; so that each way to them is gone.
-FEW = (0, 3, 5_000)
 EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
 many = effort(laws, max_examples=EXAMPLES)
-
-
-@contextmanager
-def few(most: int) -> Iterator[None]:
-    """So many jobs are few."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "PAST_FEW_MAX", most)
-        patch.setattr(settings, "PAST_STANDING_MAX", most)
-        yield
 
 
 @st.composite
