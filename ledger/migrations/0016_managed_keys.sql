@@ -130,7 +130,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION access.told IS 'What was done to keys of the manager''s project, the newest first.';
 
+-- Keys and acts are few: their tables are locked for a moment, and no request writes to them.
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX acts_project ON access.acts (project, nth);
+-- squawk-ignore require-concurrent-index-creation
 CREATE INDEX keys_project ON access.keys (project, created_at, key_id);
 
 -- The keeper owns them all; the committer may call those that ask for a manager's key.
