@@ -130,7 +130,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION access.told IS 'What was done to keys of the manager''s project, the newest first.';
 
--- Keys and acts are few: their tables are locked for a moment, and no request writes to them.
+-- Keys and acts are few: their tables are locked for a moment only.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX acts_project ON access.acts (project, nth);
 -- squawk-ignore require-concurrent-index-creation
