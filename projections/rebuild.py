@@ -116,6 +116,9 @@ def _beside(
     """An empty table of its own beside the live one, and nothing left of it afterwards unless it became the live one.
 
     The lock is held by the session, so that what a killed rebuild left behind is known to be nobody's."""
+    _shown(
+        connection, projection, positions
+    )  # what cannot be rebuilt is told before the lock is taken
     key = zlib.crc32(f"jobledger rebuild {projection.name}".encode())
     if connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() != (True,):
         raise Busy(f"{projection.name} is being rebuilt or compared already.", retry_after_s=60)
