@@ -51,6 +51,22 @@ def test_ringing_never_blocks(bell: Bell, connection: Connection[Any]) -> None:
     assert bell.wait(connection, NEVER) == 100_000
 
 
+def test_what_came_with_the_answers_of_a_fold_is_heard(
+    bell: Bell, connection: Connection[Any], database: str
+) -> None:
+    """Seen red without a look at what the connection has read: the wait then lasts until its end, half a second of every busy follower's time."""
+    with projector(database) as other:
+        other.execute(f"NOTIFY {CHANNEL}, '7'".encode())
+        connection.execute("SELECT 1")
+        connection.execute("SELECT 1")
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(bell.wait, connection, NEVER)
+        try:
+            assert waiting.result(timeout=10) == 7
+        finally:
+            bell.ring()
+
+
 def test_a_closed_bell_is_silent() -> None:
     bell = Bell()
     bell.close()
