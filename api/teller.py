@@ -88,7 +88,7 @@ class Teller:
             dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
         )
         self.gets = Together(dsn)
-        self.waiter = Waiter(self.pool, None if run_projections else dsn)
+        self.waiter = Waiter(self.pool, None if run_projections else dsn, self.herald)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         issuer = Issuer(trust_of(chosen.oidc_file)) if chosen.oidc_file else None
         self.authenticator = Authenticator(self.pool, secret, issuer=issuer)
@@ -277,7 +277,6 @@ class Teller:
             raise Behind(f"The read models have not reached position {position} yet.")
 
     async def _reached(self, position: int, *, past: bool = False) -> bool:
-        self.herald.hurry()
         return await self.waiter.reached(position, self._wait_s_max, past=past)
 
     def _committed(self, position: int) -> None:

@@ -128,15 +128,16 @@ SERVER_VERSION_MIN = 150_000  # PostgreSQL 15: the oldest that the tests run aga
 PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: bounds how long a reader may lag
 COUNTS_STRETCH = 1_024  # positions between counts kept of the past; never change it without another VERSION of job_counts
 REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
+REBUILD_MEMORY_MIB = 64  # for each sort and hash table of such a fold: with the 4 of a default, all of them go through files
 REBUILD_REST = 0.5  # a rebuild beside a live read model folds as much at a time as a follower, then rests half as long: others come first
 FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
 REBUILD_TIMEOUT_S = 86_400.0  # comparing large read models takes as long as it takes
 SWAP_LOCK_S = 0.1  # a swap waits so long for a reader, since later readers wait behind it
 SWAP_S_MAX = 60.0  # a rebuild tries so long to find a moment between readers
-WAKE_PAUSE_S = 0.003  # commits within so long share one wake-up: a NOTIFY is a commit of its own
-WAKE_HELD_S = 0.02  # and within so long while nobody waits for the read models: a fold of many events costs little more than one of few
-FOLD_REST_S_MAX = 0.01  # a follower rests as long as a fold took, unless that was longer: it then folds as much as came meanwhile
-PAST_REST_S = 0.05  # and one that only questions about earlier moments need rests so long: nobody else waits, and larger folds cost less an event
+WAKE_HELD_S = 0.02  # how long followers that were awake are trusted to come by themselves before they are woken
+FOLLOW_LOOK_S_MIN = 0.004  # a follower rests so long after a fold, then looks at the log again; twice as long each time while nothing came
+FOLD_REST = 2  # or so many times as long as the fold took, but never as long as WAKE_HELD_S: on a busy machine folds grow larger, not more frequent
+PAST_REST_S = 0.2  # and one that only questions about earlier moments need so long, unless somebody asks: larger folds cost less an event
 BESIDE_WATCH_S = 0.5  # how often `serve` looks whether the processes beside it still run, to start them again
 FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
 WAIT_POLL_S = 0.02  # how often a waiter looks at positions that another process moves
@@ -228,9 +229,7 @@ class Settings(BaseSettings):
         default=REQUESTS_MAX, ge=1, description="Requests at work in one process."
     )
     requests_waiting_max: int = Field(
-        default=REQUESTS_WAITING_MAX,
-        ge=1,
-        description="Requests that wait for a place in one process.",
+        default=REQUESTS_WAITING_MAX, ge=1, description="Requests that wait in one process."
     )
     turn_s_max: float = Field(
         default=TURN_S_MAX, gt=0, le=60, description="Seconds for which one may wait for a place."

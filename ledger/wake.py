@@ -1,13 +1,14 @@
 """Wake-ups: telling followers in other processes that the log has grown.
 
-Invariants: a wake-up is a hint and may be lost, since whoever waits for one polls as well; it is sent after the commit, never inside it,
-and many commits share one, for a while when nobody waits for what followers make of them. Its payload is a position, or nothing.
-Errors: none; a lost connection is made anew with the next wake-up."""
+Invariants: a wake-up is a hint and may be lost, since whoever waits for one polls as well; it is sent after the commit, never inside it, and many
+commits share one, or need none while followers are awake. Its payload is a position, or nothing: come at once. Errors: none; a lost connection is
+made anew with the next wake-up."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +23,15 @@ CHANNEL = "jobledger_appended"
 
 
 class Herald:
-    """Sends the wake-ups of one process, at most one each `settings.WAKE_PAUSE_S`, and within `settings.WAKE_HELD_S`."""
+    """Sends the wake-ups of one process: at once to followers that sleep, and else only when they do not come within `settings.WAKE_HELD_S`."""
 
     def __init__(self, dsn: str) -> None:
         self._conninfo = conninfo(dsn, Role.APP)
         self._news = asyncio.Event()
         self._hurry = asyncio.Event()
         self._position = 0
+        self._followed = 0
+        self._stirred_s = -inf  # when the followers last told of themselves, or were told
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,15 +54,26 @@ class Herald:
         self._position = max(self._position, position)
         self._news.set()
 
+    def followed(self, position: int) -> None:
+        """Followers have come up to this position, and look for more by themselves. Returns at once."""
+        self._followed = max(self._followed, position)
+        self._stirred_s = asyncio.get_running_loop().time()
+
     def hurry(self) -> None:
-        """Somebody waits for what was announced. Returns at once."""
+        """Somebody waits for followers that rest on purpose. Returns at once."""
         self._hurry.set()
+        self._news.set()
 
     async def _held(self) -> None:
-        """Let more commits share the wake-up, until somebody waits for it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(settings.WAKE_HELD_S):
-                await self._hurry.wait()
+        """Leave it to followers that are awake to find what was announced, as long as they tell of themselves."""
+        time = asyncio.get_running_loop().time
+        while self._followed < self._position:
+            left_s = self._stirred_s + settings.WAKE_HELD_S - time()
+            if left_s <= 0 or self._hurry.is_set():
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._hurry.wait()
 
     async def _run(self) -> None:
         connection: Connection | None = None
@@ -67,19 +81,23 @@ class Herald:
             while True:
                 await self._news.wait()
                 await self._held()
+                hurried = self._hurry.is_set()
                 self._news.clear()
                 self._hurry.clear()
+                if self._followed >= self._position and not hurried:
+                    continue
                 try:
                     if connection is None or connection.closed or connection.broken:
                         connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
                         # Nothing is lost with a wake-up: it need not wait for the disk.
                         await connection.execute("SET synchronous_commit = off")
+                    told = "" if hurried else str(self._position)
                     await connection.execute(
-                        "SELECT pg_notify(%s, %s)", (CHANNEL, str(self._position)), prepare=True
+                        "SELECT pg_notify(%s, %s)", (CHANNEL, told), prepare=True
                     )
+                    self._stirred_s = asyncio.get_running_loop().time()
                 except psycopg.Error:
                     connection = None
-                await asyncio.sleep(settings.WAKE_PAUSE_S)
         finally:
             if connection is not None:
                 await connection.close()

@@ -15,6 +15,7 @@ from psycopg import Connection, sql
 from ledger import settings
 from ledger import sql as queries
 from ledger.errors import LedgerError
+from projections.fold import fold
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Moved, Positions
 
@@ -88,41 +89,21 @@ class Build:
         row = connection.execute(SQL["position"], names).fetchone()
         return None if row is None else int(row[0])
 
-    def advance(self, connection: Connection[Any], start: int, to: int) -> int:
+    def advance(
+        self, connection: Connection[Any], start: int, to: int, *, aloud: bool = False
+    ) -> int:
         """Fold the events behind `start` up to `to`, or the end of the log; return how far it is. Raises Poison with everything before it folded."""
         try:
-            self._fold(connection, start, to)
+            return fold(connection, self.projection, self.table, start, to, aloud=aloud)
         except _UNREADABLE as error:
             if self.position(connection) != start:
                 raise Moved(f"{self.table} does not stand at {start}.") from error
             to = min(to, head(connection))
             if to - start == 1:
                 raise Poison(self.table, to, str(error).splitlines()[0]) from error
-            if to > start:
-                middle = (start + to) // 2
-                self.advance(connection, start, middle)
-                self.advance(connection, middle, to)
-        return max(start, to)
-
-    def _fold(self, connection: Connection[Any], start: int, to: int) -> None:
-        """Fold exactly these events, in one transaction and two round trips."""
-        with connection.pipeline(), connection.transaction():
-            span = {"from": start, "to": to, "stretch": settings.COUNTS_STRETCH}
-            stood = connection.execute(SQL["stands"], span | {"table": self.table}, prepare=True)
-            folded = connection.execute(
-                self.projection.statement("fold", self.table), span, prepare=True
-            )
-            self.positions.move(connection, self.table, to)
-            if (standing := stood.fetchone()) is None or standing[0] != start:
-                raise Moved(f"{self.table} does not stand at {start}.")
-            row = folded.fetchone()
-            assert row is not None
-            if row[0] != to - start:
-                raise psycopg.DataError(
-                    f"the fold took {row[0]} of {to - start} events: one has a topic or a shape that it does not know"
-                )
-            if standing[1] and "erase" in self.projection.queries:
-                connection.execute(self.projection.statement("erase", self.table), span)
+            middle = (start + to) // 2
+            self.advance(connection, start, middle, aloud=aloud)
+            return self.advance(connection, middle, to, aloud=aloud)
 
     def replace(self, connection: Connection[Any], old: Build | None, *, level: bool) -> bool:
         """Show readers this table and forget the `old` one. `level`: fold up to just where that one stands, before.

@@ -1,9 +1,3 @@
--- name: stands
--- Where a fold begins, asked in its own transaction; and whether values were erased among the events that it takes.
-SELECT notification_id, EXISTS (
-  SELECT FROM ledger.stored_events WHERE topic = 'job.erased' AND notification_id > %(from)s AND notification_id <= %(to)s)
-FROM projections.notification_tracking WHERE application_name = %(table)s
-
 -- name: drop
 -- Forget a table, and whatever views others made of it: they must not hold it.
 DROP TABLE IF EXISTS {table} CASCADE

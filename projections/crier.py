@@ -1,50 +1,18 @@
-"""A crier: tells other processes how far the read models are.
+"""The crier's words: what the fold of a read model tells other processes, and what it means.
 
-Invariants: what it tells is a hint and may be lost, since whoever waits looks as well; it is told after the fold's commit, so that it is true.
-Its payload is the read model's name and its position. Errors: none; a lost connection is made anew with the next word."""
+Invariants: what is told is a hint and may be lost, since whoever waits looks as well; it comes with the fold's commit, so that it is true. A notice
+holds the read model's name and its position."""
 
 from __future__ import annotations
 
-import threading
-from typing import Any, Final
-
-import psycopg
-
-from ledger.connection import Role, conninfo
+from typing import Final
 
 CHANNEL: Final = "jobledger_reached"
 
 
-class Crier:
-    """One connection for all projections of a process. May be called from any thread."""
-
-    def __init__(self, dsn: str) -> None:
-        self._conninfo = conninfo(dsn, Role.PROJECTOR)
-        self._connection: psycopg.Connection[Any] | None = None
-        self._telling = threading.Lock()
-
-    def tell(self, name: str, position: int) -> None:
-        """A read model has reached a position."""
-        with self._telling:
-            try:
-                self._connected().execute(
-                    "SELECT pg_notify(%s, %s)", (CHANNEL, f"{name} {position}"), prepare=True
-                )
-            except psycopg.Error:
-                self.close()
-
-    def close(self) -> None:
-        """Leave the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _connected(self) -> psycopg.Connection[Any]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self._conninfo, autocommit=True)
-            # Nothing is lost with a hint: it need not wait for the disk.
-            self._connection.execute("SET synchronous_commit = off")
-        return self._connection
+def news(name: str, position: int) -> tuple[str, str]:
+    """The channel and the words of a notice."""
+    return CHANNEL, f"{name} {position}"
 
 
 def told(payload: str) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ledger import settings, store
 from ledger.connection import Role, conninfo
+from ledger.wake import Herald
 from projections import PROJECTIONS
 from projections.crier import CHANNEL, told
 
@@ -94,13 +95,17 @@ class Line:
 
 
 class Waiter:
-    """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's crier tells; and by looking
-    while somebody waits in vain."""
+    """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's folds tell; and by looking
+    while somebody waits in vain. The `herald` hears how far they are, so that it need not wake them."""
 
     def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]], dsn: str | None = None
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]],
+        dsn: str | None = None,
+        herald: Herald | None = None,
     ) -> None:
         self._pool = pool
+        self._herald = herald
         self._conninfo = conninfo(dsn, Role.APP) if dsn else None
         self._reached = {projection.name: 0 for projection in PROJECTIONS}
         self._now = Line(one.name for one in PROJECTIONS if not one.past)
@@ -142,6 +147,8 @@ class Waiter:
         line = self._past if past else self._now
         if position <= line.least:
             return True
+        if past and self._herald is not None:
+            self._herald.hurry()
         future = line.join(position)
         self._somebody.set()
         timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future)
@@ -162,8 +169,11 @@ class Waiter:
         return False
 
     def _tell(self) -> None:
+        before = self._now.least
         for line in (self._now, self._past):
             line.tell(self._reached)
+        if self._herald is not None and self._now.least > before:
+            self._herald.followed(self._now.least)
 
     async def _listen(self, conninfo: str) -> None:
         """Hear what the projector of another process tells."""
@@ -179,10 +189,13 @@ class Waiter:
         """While somebody waits longer than a moment, see what other processes have folded."""
         while True:
             await self._somebody.wait()
+            least = self._now.least
             await asyncio.sleep(settings.WAIT_POLL_S)
             if not [line for line in (self._now, self._past) if line.anybody()]:
                 self._somebody.clear()
                 continue
+            if self._now.least > least and not self._past.anybody():
+                continue  # they tell of themselves
             with contextlib.suppress(psycopg.Error, PoolTimeout, TooManyRequests):
                 async with self._pool.connection() as connection:
                     for name, one in (await positions(connection)).items():

@@ -104,6 +104,7 @@ def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
     # One core, and not all of that: those who read and write meanwhile come first.
     connection.execute("SET max_parallel_maintenance_workers = 0")
     connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute(f"SET work_mem = '{settings.REBUILD_MEMORY_MIB}MB'")
     # A plan made while the new table was empty would be kept for all of it.
     connection.execute("SET plan_cache_mode = force_custom_plan")
     return connection

@@ -20,6 +20,7 @@ from ledger import settings
 from ledger.connection import Role, conninfo
 from projections.bell import Bell
 from projections.build import Build, Poison, head, live
+from projections.crier import news
 from projections.projection import Projection
 from projections.tracking import Positions
 
@@ -74,42 +75,55 @@ class Worker(threading.Thread):
         connection.execute("SET jit = off")
         # A build folds ranges of many sizes into a table that grows: each is planned anew.
         connection.execute("SET plan_cache_mode = force_custom_plan")
+        connection.execute(f"SET work_mem = '{settings.REBUILD_MEMORY_MIB}MB'")
         if not self._fenced(connection):
             return
         self._bell.listen(connection)
         build = self._shown(connection) or self._built(connection)
-        reached, target = build.position(connection) or 0, head(connection)
-        self._on_progress(self._projection.name, reached)
+        reached = build.position(connection) or 0
+        self._tell(connection, reached)
         plan_once(connection)
         planned = reached
-        reached = self._catch_up(connection, build, reached, target)
+        reached = self._catch_up(connection, build, reached)
         # Only what can be folded now has been mended.
         build.resumed(connection)
+        look_s = 0.0
         while not self._ending.is_set():
-            told = self._bell.wait(connection, settings.FOLLOW_POLL_S)
-            target = head(connection) if told is None else told
-            began_s = time.monotonic()
+            told = self._bell.wait(connection, look_s)
+            if told is not None and told <= reached:
+                continue
+            began_s, before = time.monotonic(), reached
             try:
-                reached = self._catch_up(connection, build, reached, target)
+                reached = self._catch_up(connection, build, reached)
             except psycopg.errors.UndefinedTable:
                 swapped = self._shown(connection)
                 if swapped is None or swapped == build:
                     raise
                 # A rebuild has put another table in its place.
                 build, reached = swapped, swapped.position(connection) or 0
-                reached = self._catch_up(connection, build, reached, target)
+                reached = self._catch_up(connection, build, reached)
+            if reached == before:
+                look_s = min(max(2 * look_s, settings.FOLLOW_LOOK_S_MIN), settings.FOLLOW_POLL_S)
+                continue
+            # While the log grows it is looked at again and again, and nobody need ring.
+            look_s = 0.0
             if reached >= 2 * planned:
                 # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
                 connection.execute("DISCARD PLANS")
                 planned = max(reached, 1)
-            self._rest(time.monotonic() - began_s)
+            self._rest(connection, time.monotonic() - began_s)
 
-    def _rest(self, took_s: float) -> None:
-        """Let more come together: small folds one after the other would take all of a busy machine, so that each stays small."""
-        rest_s = took_s if took_s < settings.FOLD_REST_S_MAX else 0.0
-        if self._projection.past:
-            rest_s = max(rest_s, settings.PAST_REST_S)
-        self._ending.wait(rest_s)
+    def _rest(self, connection: Connection[Any], took_s: float) -> None:
+        """Let more come together, the more the longer a fold takes: on a busy machine folds become larger, not more frequent."""
+        if not self._projection.past:
+            rest_s = max(took_s * settings.FOLD_REST, settings.FOLLOW_LOOK_S_MIN)
+            self._ending.wait(min(rest_s, settings.WAKE_HELD_S))
+            return
+        until_s = time.monotonic() + settings.PAST_REST_S
+        # Unless somebody is in a hurry, and rings without saying how far the log has grown.
+        while (left_s := until_s - time.monotonic()) > 0 and not self._ending.is_set():
+            if self._bell.wait(connection, left_s) is None:
+                return
 
     def _fenced(self, connection: Connection[Any]) -> bool:
         """Wait for the projection's lock; False when the worker was stopped before it got it."""
@@ -156,26 +170,33 @@ class Worker(threading.Thread):
             to = min(target, reached + settings.REBUILD_EVENTS_MAX)
             reached = self._advance(connection, build, reached, to)
 
-    def _catch_up(
-        self, connection: Connection[Any], build: Build, reached: int, target: int
-    ) -> int:
-        """Fold what there is up to `target`; how far it is then."""
-        while reached < target and not self._ending.is_set():
-            to = min(target, reached + settings.PROJECT_EVENTS_MAX)
-            before, reached = reached, self._advance(connection, build, reached, to)
+    def _catch_up(self, connection: Connection[Any], build: Build, reached: int) -> int:
+        """Fold what there is; how far it is then."""
+        while not self._ending.is_set():
+            before, to = reached, reached + settings.PROJECT_EVENTS_MAX
+            reached = self._advance(connection, build, before, to, aloud=True)
             if reached == before:
-                break  # whoever told of that target was mistaken
+                break
             self._on_progress(self._projection.name, reached)
+            if reached < to:
+                break
         return reached
 
-    def _advance(self, connection: Connection[Any], build: Build, start: int, to: int) -> int:
+    def _advance(
+        self, connection: Connection[Any], build: Build, start: int, to: int, *, aloud: bool = False
+    ) -> int:
         try:
-            reached = build.advance(connection, start, to)
+            reached = build.advance(connection, start, to, aloud=aloud)
         except Poison as error:
             build.stopped(connection, error)
             raise
         self._pause_s = settings.RESTART_S_MIN
         return reached
+
+    def _tell(self, connection: Connection[Any], reached: int) -> None:
+        """Where it stands, to this process and to others; each fold tells of itself."""
+        self._on_progress(self._projection.name, reached)
+        connection.execute("SELECT pg_notify(%s, %s)", news(self._projection.name, reached))
 
 
 def fence(name: str) -> int:
@@ -189,3 +210,4 @@ def plan_once(connection: Connection[Any]) -> None:
     They walk indexes whatever the tables held when they were made: one made while they were short would else scan all of them later."""
     connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.execute("SET enable_seqscan = off")
+    connection.execute("RESET work_mem")

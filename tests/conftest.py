@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_proof",
     "tests.fix_questions",
+    "tests.fix_runner",
     "tests.fix_server",
     "tests.fix_conformance",  # after what it stands on
     "tests.fix_cuts",

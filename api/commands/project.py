@@ -21,7 +21,6 @@ from api.place import Place, Where, opened, operator_settings
 from ledger.anchors import Anchoring, sinks
 from ledger.checkpointer import Checkpointer
 from ledger.settings import SHUTDOWN_S
-from projections.crier import Crier
 from projections.runner import Runner
 
 command = command_group()
@@ -51,8 +50,7 @@ def project(
     with Ending() as ending, opened(where, ending=ending) as place:
         enough = threading.Event()
         ending.then = enough.set
-        crier = Crier(place.dsn)
-        runner = Runner(place.dsn, on_progress=crier.tell)
+        runner = Runner(place.dsn)
         with ending.patient():
             runner.start()
             if on_leash:
@@ -60,7 +58,6 @@ def project(
             with _sealing(place):
                 enough.wait()
             runner.stop()
-            crier.close()
             ending.asked = None
 
 

@@ -42,10 +42,10 @@ async def test_many_commits_share_one(database: str, listener: AsyncConnection[A
         assert await heard(listener, "1000") == ["1000"]
 
 
-async def test_no_other_follows_within_the_pause(
+async def test_no_other_follows_at_once(
     database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "WAKE_PAUSE_S", 3_600.0)
+    monkeypatch.setattr(settings, "WAKE_HELD_S", 3_600.0)
     async with Herald(database) as herald:
         herald.announce(1)
         await heard(listener, "1")
@@ -70,19 +70,38 @@ async def test_a_lost_connection_is_made_anew(
             # A wake-up may be lost with the connection; the next one comes.
             position = min(position + 1, 50)
             herald.announce(position)
-            await asyncio.sleep(settings.WAKE_PAUSE_S)
+            await asyncio.sleep(settings.WAKE_HELD_S / 2)
         assert await told
 
 
-async def test_it_is_held_until_somebody_waits(
+async def test_followers_that_are_awake_come_by_themselves(
     database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "WAKE_HELD_S", 3_600.0)
     async with Herald(database) as herald:
-        herald.announce(1)
+        herald.followed(1)
+        herald.announce(2)
+        herald.followed(2)
+        herald.announce(3)
         await asyncio.sleep(0)
         await listener.execute("SELECT pg_notify(%s, 'nothing yet')", (CHANNEL,))
         assert await heard(listener, "nothing yet") == ["nothing yet"]
-        herald.announce(2)
+        # But those that rest on purpose do not, and one that sleeps is woken at once.
         herald.hurry()
-        assert await heard(listener, "2") == ["2"]
+        assert await heard(listener, "") == [""]
+
+
+async def test_followers_that_do_not_come_are_woken(
+    database: str, listener: AsyncConnection[Any]
+) -> None:
+    async with Herald(database) as herald:
+        herald.followed(1)
+        herald.announce(3)
+        herald.followed(2)
+        assert await heard(listener, "3") == ["3"]
+        # What they have already is not told.
+        herald.announce(4)
+        herald.followed(4)
+        await asyncio.sleep(2 * settings.WAKE_HELD_S)
+        herald.announce(5)
+        assert await heard(listener, "5") == ["5"]

@@ -72,21 +72,28 @@ def test_rows_do_not_depend_on_how_the_log_is_cut(
 def test_a_crash_before_the_position_moves_leaves_neither(
     projector: Connection[Any], ledger: Ledger, projection: Projection
 ) -> None:
-    class Crashing(Positions):
-        def move(self, connection: Connection[Any], table: str, position: int) -> None:
-            if position > 20:
-                raise psycopg.OperationalError("the process ended here")
-            super().move(connection, table, position)
-
-    build = Build(projection, "crashed", Crashing(ledger.dsn))
+    build = Build(projection, "crashed", Positions(ledger.dsn))
     build.create(projector)
     build.advance(projector, 0, 20)
     before = rows(projector, build)
-    with pytest.raises(psycopg.OperationalError):
-        build.advance(projector, 20, 40)
+    with psycopg.connect(ledger.dsn, autocommit=True) as owner:
+        owner.execute(CRASHES)
+        with pytest.raises(psycopg.OperationalError):
+            build.advance(projector, 20, 40)
+        owner.execute("DROP FUNCTION projections.crash CASCADE")
     assert rows(projector, build) == before
     assert build.position(projector) == 20
+    assert build.advance(projector, 20, 40) == 40
     build.drop(projector)
+
+
+# The server fails the fold when its rows are written and its position is about to be.
+CRASHES = """
+CREATE FUNCTION projections.crash() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the process ended here' USING ERRCODE = 'crash_shutdown'; END $$;
+CREATE TRIGGER crash BEFORE UPDATE ON projections.notification_tracking FOR EACH ROW
+WHEN (new.application_name = 'crashed') EXECUTE FUNCTION projections.crash();
+"""
 
 
 @EVERY

@@ -1,30 +1,35 @@
-"""The crier: what it tells is heard by who listens, and a lost connection is made anew."""
+"""The crier's words: each fold tells how far it is, and nonsense tells nothing."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
+from psycopg import Connection
 
-from projections.crier import CHANNEL, Crier, told
+from projections.build import Build
+from projections.crier import CHANNEL, news, told
 
 
-def test_it_tells_and_tells_again_after_a_lost_connection(database: str) -> None:
-    crier = Crier(database)
+def test_a_fold_tells_with_its_commit(
+    connection: Connection[Any], build: Build, database: str
+) -> None:
+    name = build.projection.name
     with psycopg.connect(database, autocommit=True) as listener:
         listener.execute(f"LISTEN {CHANNEL}".encode())
-        crier.tell("jobs", 7)
-        assert [told(one.payload) for one in listener.notifies(timeout=30, stop_after=1)] == [
-            ("jobs", 7)
-        ]
-        listener.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        for _ in range(2):  # the first may be lost with the connection
-            crier.tell("jobs", 8)
-        heard = [told(one.payload) for one in listener.notifies(timeout=30, stop_after=1)]
-        assert heard == [("jobs", 8)]
-    crier.close()
+        with connection.transaction(force_rollback=True):
+            build.advance(connection, 0, 3, aloud=True)
+        build.advance(connection, 0, 5, aloud=True)
+        build.advance(connection, 5, 5, aloud=True)
+        build.advance(connection, 5, 6)
+        build.advance(connection, 6, 10**6, aloud=True)
+        heard = [told(one.payload) for one in listener.notifies(timeout=30, stop_after=2)]
+        assert heard == [(name, 5), (name, build.position(connection))]
+
+
+def test_what_is_told_is_understood() -> None:
+    assert told(news("jobs", 7)[1]) == ("jobs", 7)
 
 
 @pytest.mark.parametrize("payload", ["", "jobs", "jobs x", "jobs -1", f"jobs {10**30}"])

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger import settings
 from ledger.connection import Role, conninfo
+from ledger.wake import Herald
 from projections import PROJECTIONS, position
 from projections.build import Poison
 from projections.crier import CHANNEL
@@ -116,6 +117,25 @@ async def test_only_who_asks_about_the_past_waits_for_its_read_models(
             assert not past.done()
             waiter.progressed(name, 5)
         assert await past
+
+
+async def test_the_herald_hears_who_comes_and_who_is_waited_for(
+    maker: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "WAIT_POLL_S", NEVER)
+    herald = Herald(database)
+    heard: list[int | str] = []
+    monkeypatch.setattr(herald, "followed", heard.append)
+    monkeypatch.setattr(herald, "hurry", lambda: heard.append("hurry"))
+    async with pool_of(database) as pool, Waiter(pool, herald=herald) as waiter:
+        for name in (*NOW, *PAST):
+            waiter.progressed(name, 5)
+        assert heard == [5]
+        assert not await waiter.reached(6, 0)
+        assert await waiter.reached(5, 0, past=True)
+        assert heard == [5]
+        assert not await waiter.reached(6, 0, past=True)
+        assert heard == [5, "hurry"]
 
 
 async def test_it_sees_what_other_processes_fold(maker: Connection[Any], database: str) -> None:

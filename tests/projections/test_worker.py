@@ -5,15 +5,11 @@ Invariants: every wait is for a condition; polls are set so long, or so short, t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-import psycopg
 import pytest
-from psycopg import Connection
 
 from ledger import settings
 from ledger.wake import CHANNEL
@@ -22,80 +18,17 @@ from projections.build import live
 from projections.job_counts import JOB_COUNTS
 from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
-from projections.projection import Projection
 from projections.rebuild import rebuild
 from projections.runner import Runner
-from tests.fix_log import LIVES, eventually, expected, forge, forger, projector, record, rows
+from tests.fix_log import LIVES, eventually, expected, forge, record, rows
+from tests.fix_runner import NEVER, SOON, Scene
 
 LOG = LIVES
-SOON, NEVER = 0.01, 3_600.0
-
-
-@dataclass
-class Scene:
-    """A database and its runners; `told` has what each said, in order."""
-
-    dsn: str
-    forger: Connection[Any]
-    reader: Connection[Any]
-    stack: ExitStack
-    told: list[list[tuple[str, int]]] = field(default_factory=list)
-
-    def run(self, *projections: Projection) -> Runner:
-        told: list[tuple[str, int]] = []
-        self.told.append(told)
-        runner = Runner(
-            self.dsn,
-            projections or PROJECTIONS,
-            lambda name, position: told.append((name, position)),
-        )
-        self.stack.callback(runner.stop)
-        runner.start()
-        return runner
-
-    def stands(self, position: int, *projections: Projection) -> bool:
-        """Whether readers see just the fold of the log up to a position."""
-        wanted = expected(LOG[:position])
-        try:
-            return all(
-                rows(self.reader, one, one.name) == wanted[one.name]
-                for one in projections or PROJECTIONS
-            )
-        except psycopg.errors.UndefinedTable:
-            return False
-
-    def reaches(self, position: int, *projections: Projection) -> None:
-        eventually(lambda: self.stands(position, *projections), f"position {position}")
-
-    def stopped(self) -> dict[str, int]:
-        return dict(
-            self.reader.execute("SELECT name, position FROM projections.stopped").fetchall()
-        )
-
-    def lock_holders(self) -> list[int]:
-        found = self.reader.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY pid"
-        )
-        return [pid for (pid,) in found.fetchall()]
 
 
 def workers() -> set[threading.Thread]:
     """The workers of this process: servers of other tests run some beside ours."""
     return {one for one in threading.enumerate() if one.name.startswith("projection ")}
-
-
-@pytest.fixture
-def scene(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr(settings, "RESTART_S_MIN", SOON)
-    monkeypatch.setattr(settings, "FOLLOW_POLL_S", SOON)
-    with ExitStack() as stack:
-        yield Scene(
-            database,
-            stack.enter_context(forger(database)),
-            stack.enter_context(projector(database)),
-            stack,
-        )
 
 
 def test_it_builds_follows_and_ends(scene: Scene) -> None:

@@ -1,0 +1,45 @@
+"""When a worker comes by itself, and when it rests although there is something to fold."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger import settings
+from ledger.wake import CHANNEL
+from projections.job_counts import JOB_COUNTS
+from projections.job_states import JOB_STATES
+from projections.jobs import JOBS
+from tests.fix_log import LIVES, record
+from tests.fix_runner import NEVER, Scene
+
+LOG = LIVES
+
+
+def test_what_rests_on_purpose_comes_when_it_is_asked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where a rest cannot be broken off."""
+    monkeypatch.setattr(settings, "FOLLOW_POLL_S", NEVER)
+    monkeypatch.setattr(settings, "PAST_REST_S", NEVER)
+    record(scene.forger, LOG[:1])
+    runner = scene.run()
+    scene.reaches(1)
+    for start, position in ((1, 3), (3, 7)):
+        record(scene.forger, LOG[start:position])
+        runner.wake(position)
+        scene.reaches(position, JOBS, JOB_COUNTS)
+    # A position is no reason to hurry; none is.
+    assert not scene.stands(7, JOB_STATES)
+    scene.forger.execute(f"NOTIFY {CHANNEL}".encode())
+    scene.reaches(7)
+
+
+def test_while_the_log_grows_nobody_need_ring(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "FOLLOW_POLL_S", NEVER)
+    record(scene.forger, LOG[:1])
+    scene.run(JOBS)
+    for position in range(2, len(LOG) + 1):
+        record(scene.forger, [LOG[position - 1]])
+        scene.reaches(position, JOBS)
