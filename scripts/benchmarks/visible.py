@@ -44,7 +44,7 @@ def at_half_load(scene: Scene) -> Iterator[Slot]:
             time.sleep(2 * EAR_S)  # the last news is on its way
         measured = _waited(news, played, slot_s, past=False)
         past = _waited(news, played, slot_s, past=True)
-        beside = {
+        beside = dict(played.measured.beside) | {
             "peak": peak.rate,
             "append_p50_ms": played.measured.p50_ms or 0.0,
             "past_p50_ms": past.p50_ms or 0.0,
