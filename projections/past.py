@@ -14,7 +14,9 @@ from uuid import UUID
 import psycopg
 
 from ledger import settings, store
+from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
+from ledger.events import Recorded
 from ledger.job import Job, fold
 from ledger.past import AsOf, cut
 from ledger.sight import Sight, rows
@@ -22,7 +24,7 @@ from ledger.store import Connection
 from projections import behind, past_statement, past_way, statement
 from projections.names import names_of
 from projections.past_statement import SQLS
-from projections.question import Count, Counts, Named, Page, Query, Tally, Then
+from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
 
 # A dialect counts back from the time that was; nothing of ours is older.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,6 +96,21 @@ async def tally(connection: Connection, asked: Tally, then: AsOf, sight: Sight) 
     _check(told[0][0], then)
     counts = tuple(Count(*count) for _, *count in told if count[0] is not None)
     return Counts(counts, then.position)
+
+
+async def feed(connection: Connection, asked: Feed, then: AsOf, sight: Sight) -> list[Recorded]:
+    """The events that count, of a project or of one job of it, in the order of record."""
+    values = {
+        "project": asked.project,
+        "job_id": asked.job_id,
+        "after": asked.after,
+        "position": then.position,
+        "happened": then.happened,
+        "limit": asked.limit,
+    }
+    # Planned for what is asked: the parts that are not drop out.
+    found = await rows(connection, sight, SQLS["events"], values, prepare=False)
+    return [decode(Row(*one)) for one in found]
 
 
 def _check(reached: int | None, then: AsOf) -> None:

@@ -205,3 +205,15 @@ SELECT ledger.position_at(%(project)s, %(moment)s)
 -- When a project's last event up to a position was recorded.
 SELECT e.recorded_at FROM ledger.stored_events e
 WHERE e.project = %(project)s AND e.notification_id <= %(position)s ORDER BY e.notification_id DESC LIMIT 1
+
+-- name: events
+-- The events that count of a project, or of one job of it, behind a position; what had happened by a time is always a job's first events.
+SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.event_id, e.project, e.occurred_at,
+       e.recorded_at, e.credential_id
+FROM ledger.stored_events e
+WHERE e.project = %(project)s AND e.notification_id > %(after)s AND e.notification_id <= %(position)s
+  AND (%(job_id)s::uuid IS NULL OR e.originator_id = %(job_id)s)
+  AND (%(happened)s::timestamptz IS NULL OR EXISTS (
+    SELECT FROM projections.job_revisions r
+    WHERE r.job_id = e.originator_id AND r.position = e.notification_id AND r.happened_at <= %(happened)s))
+ORDER BY e.notification_id LIMIT %(limit)s

@@ -88,7 +88,9 @@ async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Co
 async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Events:
     """The log behind a position: of a project, or of one job of it."""
     sight = sight or (asked.project,)
-    if asked.job_id is None:
+    if asked.as_of is not None:
+        recorded = await past.feed(connection, asked, asked.as_of, sight)
+    elif asked.job_id is None:
         recorded = await store.read_after(
             connection, asked.after, asked.limit, project=asked.project, sight=sight
         )

@@ -100,6 +100,7 @@ class Feed:
     after: int = 0
     limit: int = 100
     job_id: UUID | None = None
+    as_of: AsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

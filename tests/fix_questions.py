@@ -68,11 +68,15 @@ class Asker:
 
     def at(self, then: AsOf) -> tuple[Job, ...]:
         """The jobs as of an earlier moment, by its definition."""
+        jobs = (job_fold(stream) for stream in self.streams(then))
+        return tuple(job for job in jobs if job is not None)
+
+    def streams(self, then: AsOf) -> list[list[Recorded]]:
+        """What of each job's events counts as of an earlier moment."""
         streams: dict[UUID, list[Recorded]] = {}
         for one in self.ledger.log:
             streams.setdefault(one.job_id, []).append(one)
-        jobs = (job_fold(cut(stream, then)) for stream in streams.values())
-        return tuple(job for job in jobs if job is not None)
+        return [cut(stream, then) for stream in streams.values()]
 
     def expected(self, asked: Query) -> tuple[Job, ...]:
         """The whole list, by its definition."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from ledger.batches import NewBatch, Result
 from ledger.commands import Write
 from ledger.job import Job
+from ledger.past import AsOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Results:
     job_id: UUID
     failed: bool
     after: int = -1
+    as_of: AsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

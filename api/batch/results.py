@@ -1,7 +1,8 @@
 """Results: what became of a batch's items, a page at a time.
 
-Invariants: nothing of another project is in a page; the job is as the read models have it, the items as the log's own tables do.
-Errors: psycopg's own."""
+Invariants: nothing of another project is in a page; the job is as the read models have it, or as it stood at the position asked about, and the
+items as the log's own tables do. Results are told of a batch that is over, and get no more then, since a slice is one transaction with its batch's
+next events: so as of any position they are what they are now, or not told yet, until they are removed. Errors: psycopg's own."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ from projections.question import Named
 
 async def page(connection: Connection, asked: Results) -> BatchPage:
     """One page."""
-    found = await query.named(connection, Named(asked.project, ids=(asked.job_id,)))
+    found = await query.named(
+        connection, Named(asked.project, ids=(asked.job_id,), as_of=asked.as_of)
+    )
     job = found[0] if found else None
-    kept = await batches.kept(connection, asked.project, asked.job_id)
-    if kept is None or job is None or not job.absorbed:
+    if job is None or not job.absorbed:
         return BatchPage(job)
     results, more = await batches.results(
         connection,
@@ -28,6 +30,10 @@ async def page(connection: Connection, asked: Results) -> BatchPage:
         after=asked.after,
         limit=BATCH_PAGE_ITEMS_MAX,
     )
+    # Last, since all of a batch is removed at once: what is there still had all of its results when they were read.
+    kept = await batches.kept(connection, asked.project, asked.job_id)
+    if kept is None:
+        return BatchPage(job)
     imported = kept.applied - kept.failed
     return BatchPage(
         job,

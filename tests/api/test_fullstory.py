@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from api import faults
 from api.batch.question import BatchPage, Results, Submission
 from api.dialects.fullstory import FULLSTORY, body, page
-from api.dialects.fullstory.fault import Required, StillProcessing
+from api.dialects.fullstory.fault import NoResults, Required, StillProcessing
 from api.dialects.fullstory.item import names_of, read
 from api.dialects.fullstory.models import FaultOut, StatusOut
 from api.dialects.fullstory.opaque import job_id, opaque
@@ -215,9 +215,10 @@ def test_a_page_counts_in_text_and_tells_items_that_were_never_come_to() -> None
     }
     with pytest.raises(StillProcessing):
         operation("ImportErrors").tell(asked(), BatchPage(live(created())))
-    for nothing in (BatchPage(None), BatchPage(job)):
-        with pytest.raises(UnknownJob):
-            operation("Imports").tell(asked(), nothing)
+    with pytest.raises(UnknownJob):
+        operation("Imports").tell(asked(), BatchPage(None))
+    with pytest.raises(NoResults, match="kept no longer"):
+        operation("Imports").tell(asked(), BatchPage(job))
 
 
 # Every fault that a request can meet -> its status and FullStory's code.

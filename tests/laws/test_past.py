@@ -16,11 +16,12 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from api import cursor
+from ledger.events import Recorded
 from ledger.job import Job
 from ledger.past import AsOf
 from projections import query
 from projections.filters import FILTERS, Condition
-from projections.question import Named, Offset, Query, Tally
+from projections.question import Feed, Named, Offset, Query, Tally
 from tests.fix_jobs import A, B
 from tests.fix_questions import EVERYTHING, FEW, Asker, few, laws, queries
 
@@ -110,6 +111,30 @@ def test_counts(asker: Asker, data: st.DataObject) -> None:
     found = [(one.type, one.command or "", one.state, one.jobs) for one in counts.counts]
     assert found == [(*kind, jobs) for kind, jobs in sorted(expected.items())]
     assert counts.position == then.position
+
+
+@laws
+@given(st.data())
+def test_events(asker: Asker, data: st.DataObject) -> None:
+    """Of a project or of one job: those that count, in the order of record, page by page."""
+    then = data.draw(moments(asker))
+    project = data.draw(st.sampled_from([A, B]))
+    job_id = data.draw(st.none() | st.sampled_from([job.id for job in asker.jobs]))
+    expected = sorted(
+        (one for stream in asker.streams(then) for one in stream if one.project == project),
+        key=lambda one: one.position,
+    )
+    expected = [one for one in expected if job_id in (None, one.job_id)]
+    limit = data.draw(st.integers(1, 60))
+    found: list[Recorded] = []
+    while len(found) <= len(expected):
+        after = found[-1].position if found else 0
+        asked = Feed(project, after, limit, job_id, then)
+        page = asker.run(query.feed(asker.connection, asked)).recorded
+        found += page
+        if len(page) < limit:
+            break
+    assert found == expected
 
 
 def test_who_has_just_come_and_who_has_just_gone(asker: Asker) -> None:

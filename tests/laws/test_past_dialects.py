@@ -94,9 +94,11 @@ LISTINGS: Final[Mapping[str, Listing]] = {
     "findJobs": Listing(orange_words, _MANY),
     "getJobs": Listing(geoop_words, _MANY),
 }
-# What is about one job, counts or measures; tests/laws/test_past.py and tests/projections/test_audit.py hold those.
+# What is about one job or batch, counts or measures; tests/laws/test_past.py, tests/projections/test_audit.py and
+# tests/acceptance/test_fullstory_past.py hold those.
 NO_LISTS: Final = frozenset(
-    {"getJob", "getHistory", "getCounts", "showJob", "getBatchEventsImportStatus"}
+    {"getJob", "getHistory", "getJobEvents", "getEvents", "getCounts", "showJob"}
+    | {"getBatchEventsImportStatus", "getBatchEventsImports", "getBatchEventsImportErrors"}
     | {"auditActions", "auditStays", "auditStuck", "auditDurations"}
 )
 LISTS = [one for one in OPERATIONS if one[1].id in LISTINGS]
@@ -224,6 +226,6 @@ def test_a_list_of_then_is_the_list_of_a_log_that_ends_there(cuts: Cuts) -> None
 
 
 def test_every_list_that_can_be_asked_about_then_is_asked() -> None:
-    """Lists of FullStory's are of what was imported once, which never changes; OpenLineage lists nothing."""
+    """FullStory's lists are of what became of one batch; OpenLineage lists nothing."""
     travelling = {operation.id for _, operation in OPERATIONS if operation.past is not None}
     assert travelling == set(LISTINGS) | NO_LISTS

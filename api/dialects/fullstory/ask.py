@@ -83,6 +83,7 @@ def _results(asked: Asked, listed: str) -> Results:
         job_id=job_id(asked.path_params["job_id"]),
         failed=listed == "errors",
         after=page.behind(listed, word) if word else -1,
+        as_of=asked.as_of,
     )
 
 

@@ -31,6 +31,13 @@ class StillProcessing(LedgerError):
     hint = "Poll the job until it is COMPLETED or FAILED, then ask again."
 
 
+class NoResults(LedgerError):
+    """The job has no list of items: it is no batch, or they are kept no longer."""
+
+    code = "no_results"
+    hint = "Poll the job; its events stay in the log."
+
+
 _BAD: Final = 400
 _NOT_FOUND: Final = (404, "resource_not_found")
 _BROKEN: Final = (500, "server_error")
@@ -45,6 +52,7 @@ WORDED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
         "unknown_job": _NOT_FOUND,
         "unknown_project": _NOT_FOUND,
         "no_such_path": _NOT_FOUND,
+        "no_results": _NOT_FOUND,
         "wrong_method": _NOT_FOUND,
         "still_processing": (409, "still_processing"),
         "quota_reached": _TOO_MANY,

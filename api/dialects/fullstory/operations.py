@@ -146,7 +146,8 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.imports,
         tell=tell.imports,
-        parameters=(_ID, _TOKEN, _SCHEMA),
+        past=past.of_query,
+        parameters=(_ID, _TOKEN, _SCHEMA, *past.PARAMETERS),
         replies=(
             Reply(200, "A successful response.", ImportsOut),
             *_refusals(400, 401, 403, 404, 409, 429, 500, 503),
@@ -161,7 +162,8 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.errors,
         tell=tell.errors,
-        parameters=(_ID, _TOKEN),
+        past=past.of_query,
+        parameters=(_ID, _TOKEN, *past.PARAMETERS),
         replies=(
             Reply(200, "A successful response.", ErrorsOut),
             *_refusals(400, 401, 403, 404, 409, 429, 500, 503),

@@ -1,6 +1,6 @@
 """Answers to bytes: a batch that was taken, a job that is polled, and what became of a batch's items.
 
-Invariants: pure; items are shown as they were sent; a list says how many records it has as a text. Errors: UnknownJob, StillProcessing."""
+Invariants: pure; items are shown as they were sent; a list says how many records it has as a text. Errors: UnknownJob, StillProcessing, NoResults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pydantic_core
 
 from api.batch.question import BatchPage
 from api.dialects.fullstory import ask, page
-from api.dialects.fullstory.fault import MEDIA_TYPE, StillProcessing, code_of
+from api.dialects.fullstory.fault import MEDIA_TYPE, NoResults, StillProcessing, code_of
 from api.dialects.fullstory.opaque import opaque
 from api.dialects.fullstory.status import metadata, moment, status
 from api.operation import Asked, Said
@@ -39,22 +39,26 @@ def job(asked: Asked, found: Sequence[Job]) -> Said:
 def imports(asked: Asked, found: BatchPage) -> Said:
     """A page of the items that got in."""
     schema = ask.with_schema(asked)
-    return _listed("imports", found, [_imported(one, schema=schema) for one in _over(found)])
+    return _listed("imports", found, [_imported(one, schema=schema) for one in _over(asked, found)])
 
 
 def errors(asked: Asked, found: BatchPage) -> Said:
     """A page of the items that did not."""
     shared = {} if found.shared is None else {"shared": pydantic_core.from_json(found.shared)}
-    return _listed("errors", found, [{**_failed(one), **shared} for one in _over(found)])
+    return _listed("errors", found, [{**_failed(one), **shared} for one in _over(asked, found)])
 
 
-def _over(found: BatchPage) -> tuple[Result, ...]:
+def _over(asked: Asked, found: BatchPage) -> tuple[Result, ...]:
     if found.job is None:
         raise UnknownJob("There is no such job.")
     if not found.job.absorbed:
-        raise StillProcessing("The job is still being processed.")
+        raise StillProcessing(
+            "The job is still being processed."
+            if asked.as_of is None
+            else "The job was still being processed then."
+        )
     if found.results is None:
-        raise UnknownJob("The job has no list of items: it is no batch, or is kept no longer.")
+        raise NoResults("The job has no list of items: it is no batch, or they are kept no longer.")
     return found.results
 
 

@@ -126,6 +126,7 @@ def feed(asked: Asked) -> Feed:
         after=whole(words, "after", 0, 0, settings.COUNT_MAX),
         limit=whole(words, "limit", settings.FEED_LIMIT_DEFAULT, 1, settings.FEED_LIMIT_MAX),
         job_id=job_id(asked) if "id" in asked.path_params else None,
+        as_of=asked.as_of,
     )
 
 

@@ -110,6 +110,20 @@ _LIST_WORDS: Final = (
     _MIN_POSITION,
 )
 
+_FEED_WORDS: Final = (
+    Parameter(
+        "after", "query", "Only events behind this position.", {"type": "integer", "minimum": 0}
+    ),
+    _limit(settings.FEED_LIMIT_MAX, settings.FEED_LIMIT_DEFAULT, "events"),
+)
+_FED: Final = Reply(
+    200,
+    "The events, in order.",
+    EventsOut,
+    media_types=view.FEED,
+    headers=("Link", "Ledger-Position"),
+)
+
 JOBS: tuple[Operation, ...] = (
     Operation(
         id="createJobs",
@@ -191,27 +205,10 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.feed,
         tell=tell.events,
-        parameters=(
-            _PROJECT,
-            _ID,
-            Parameter(
-                "after",
-                "query",
-                "Only events behind this position.",
-                {"type": "integer", "minimum": 0},
-            ),
-            _limit(settings.FEED_LIMIT_MAX, settings.FEED_LIMIT_DEFAULT, "events"),
-        ),
-        replies=(
-            Reply(
-                200,
-                "The events, in order.",
-                EventsOut,
-                media_types=view.FEED,
-                headers=("Link", "Ledger-Position"),
-            ),
-        ),
-        faults=(*_READ_FAULTS, errors.UnknownJob),
+        past=past.of_query,
+        parameters=(_PROJECT, _ID, *_FEED_WORDS, *past.PARAMETERS),
+        replies=(_FED,),
+        faults=(*_READ_FAULTS, errors.UnknownJob, faults.Behind),
     ),
     Operation(
         id="addJobEvents",
@@ -263,26 +260,10 @@ JOBS: tuple[Operation, ...] = (
         scope=Scope.JOBS_READ,
         ask=ask.feed,
         tell=tell.events,
-        parameters=(
-            _PROJECT,
-            Parameter(
-                "after",
-                "query",
-                "Only events behind this position.",
-                {"type": "integer", "minimum": 0},
-            ),
-            _limit(settings.FEED_LIMIT_MAX, settings.FEED_LIMIT_DEFAULT, "events"),
-        ),
-        replies=(
-            Reply(
-                200,
-                "The events, in order.",
-                EventsOut,
-                media_types=view.FEED,
-                headers=("Link", "Ledger-Position"),
-            ),
-        ),
-        faults=_READ_FAULTS,
+        past=past.of_query,
+        parameters=(_PROJECT, *_FEED_WORDS, *past.PARAMETERS),
+        replies=(_FED,),
+        faults=(*_READ_FAULTS, faults.Behind),
     ),
     Operation(
         id="getCounts",
