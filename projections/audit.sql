@@ -22,8 +22,9 @@ WHERE r.project = %(project)s AND r.topic = 'job.canceled' AND r.position > grea
 ORDER BY r.position LIMIT %(limit)s
 
 -- name: begun
--- The last position before a time.
-coalesce((SELECT ledger.position_at(%(project)s, %(from)s::timestamptz - interval '1 microsecond') WHERE %(from)s::timestamptz IS NOT NULL), 0)
+-- The last position before a time; the end where that time has not come.
+CASE WHEN %(from)s::timestamptz IS NULL THEN 0
+     ELSE coalesce((SELECT ledger.position_at(%(project)s, %(from)s::timestamptz - interval '1 microsecond')), %(until)s) END
 
 -- name: ended
 -- The last position up to a time; the end where the time has not passed.
@@ -51,9 +52,10 @@ JOIN projections.jobs j ON j.id = s.job_id
 ORDER BY s.position
 
 -- name: durations
--- How long jobs of each type stayed in each state: stays that began in a span of time, and how many of them have not ended.
+-- How long jobs of each type stayed in each state: stays that began in a span of time, and how many of them have ended. Where what is claimed runs
+-- backwards, a stay took no time; where a time is not known, it is none of those that percentiles are of.
 WITH bound AS MATERIALIZED (SELECT {begun} AS begun, least(%(until)s, {ended}) AS ended), stay AS MATERIALIZED (
-  SELECT j.type, t.state, t.left_position <= %(until)s AS over, extract(epoch FROM t.left_at - t.at)::float8 AS lasted_s
+  SELECT j.type, t.state, t.left_position <= %(until)s AS over, CASE WHEN t.left_at > t.at THEN extract(epoch FROM t.left_at - t.at)::float8 WHEN t.left_at <= t.at THEN 0 END AS lasted_s
   FROM bound b CROSS JOIN unnest(%(states)s::text[]) asked (state) CROSS JOIN (SELECT generate_series(0, 53) UNION ALL SELECT 63) k (k)
   JOIN projections.job_states t ON t.project = %(project)s AND t.state = asked.state AND t.lasting = k.k
     AND t.position > b.begun AND t.position <= b.ended

@@ -38,9 +38,9 @@ _WORDS: Final = {
         Parameter("code", "query", "Why: a code of the refusals.", example="illegal_transition"),
         Parameter("state", "query", "The state.", {"enum": list(State)}, example="Failed"),
         Parameter("type", "query", "Only jobs of this type."),
-        Parameter("from", "query", "From this time of record on: RFC 3339, or a date."),
-        Parameter("to", "query", "Up to this time of record."),
-        Parameter("longer_than", "query", "Longer than so many seconds.",
+        Parameter("from", "query", "From this time of record on, itself among them: RFC 3339, or a date, which is its first moment."),
+        Parameter("to", "query", "Up to this time of record, itself among them."),
+        Parameter("longer_than", "query", "For so many seconds, or longer.",
                   {"type": "integer", "minimum": 0, "maximum": _STUCK_S_MAX}, example=3600),
         Parameter("after", "query", "Where the page begins: take the whole address from `next`.", {"type": "integer", "minimum": 0}),
         Parameter("limit", "query", "How many at most.",
@@ -74,6 +74,12 @@ def inquiry(kind: Kind, words: tuple[str, ...], asked: Asked) -> Inquiry:
         limit=whole(given, "limit", settings.FEED_LIMIT_DEFAULT, 1, settings.PAGE_LIMIT_MAX),
         as_of=asked.as_of,
     )
+    if found.as_of is not None and found.as_of.happened is not None:
+        raise Invalid(
+            "as_of_kind is recorded: an auditor asks by times of record.", field="as_of_kind"
+        )
+    if found.begin is not None and found.end is not None and found.begin > found.end:
+        raise Invalid("from is later than to.", field="from")
     if kind in ("stays", "stuck") and found.state is None:
         raise Invalid("state is missing: the state that the jobs were in.", field="state")
     if kind != "stuck":
@@ -131,7 +137,7 @@ KINDS: Final[tuple[tuple[Kind, str, tuple[str, ...]], ...]] = (
      ("state", "from", "to", *_PAGE)),
     ("stuck", "Jobs that have been in a state for longer than a bound, those that came first before the others.",
      ("state", "longer_than", *_PAGE)),
-    ("durations", "How long jobs stayed in each state: percentiles by type, of the stays that began between two times.",
+    ("durations", "How long jobs stayed in each state, of the stays that began between two times: percentiles by type, of those that ended.",
      ("type", "state", "from", "to")),
     ("refusals", "Commands that were refused: who asked, what for, and why not.",
      ("actor", "credential_id", "code", "from", "to", *_PAGE)),
@@ -156,7 +162,7 @@ def _operation(kind: Kind, summary: str, words: tuple[str, ...]) -> Operation:
         parameters=(
             _PROJECT,
             *(_WORDS[word] for word in words),
-            *(past.PARAMETERS if travels else ()),
+            *((past.PARAMETERS[0],) if travels else ()),
         ),
         faults=_FAULTS,
         past=past.of_query if travels else None,
