@@ -33,8 +33,8 @@ from ledger.words import TOO_LONG, fits
 for _topic, _event in EVENTS.items():
     register_topic(_topic, _event)
 
-# Envelope fields that live in the body, since only the body can be erased; the others are columns.
-_IN_BODY: Final = ("actor", "request_id", "note", "source_id", "imported")
+# Events that say nothing but their topic, as most do.
+_BARE: Final = frozenset(cls for cls in EVENTS.values() if set(cls.model_fields) == {"messages"})
 _PROSE: Final = ("note",)
 _WORDS: Final = ("project", "credential_id", "actor", "request_id", "note", "source_id")
 
@@ -57,26 +57,16 @@ class Row:
 
 def encode(event: Event, envelope: Envelope) -> bytes:
     """The body of an event: UTF-8 JSON without spaces; absent means the default. Raises Invalid when it cannot be stored."""
-    for name in _WORDS:
-        text = getattr(envelope, name)
-        if not text or (text.isascii() and len(text) <= WORD_BYTES_MAX and "\x00" not in text):
-            continue
-        if "\x00" in text:
-            raise Invalid(f"PostgreSQL's text cannot hold the U+0000 in {name}.", field=name)
-        if name not in _PROSE and not fits(text):
-            raise Invalid(f"{name}: {TOO_LONG}", field=name)
-    body: dict[str, Any] = {}
-    for name in _IN_BODY:
-        value = getattr(envelope, name)
-        if value is not None and value is not False:
-            body[name] = value
+    _check(envelope)
+    body = _around(envelope)
     if event.class_version > 1:
         body["class_version"] = event.class_version
     try:
-        told = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
-        head = pydantic_core.to_json(body)[:-1]
-        state = b'%s%s"event":%s}' % (head, b"," if body else b"", told)
-        (envelope.project + (envelope.credential_id or "")).encode()
+        bare = type(event) in _BARE and not event.messages
+        told = (
+            b"{}" if bare else event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
+        )
+        state = b'%s,"event":%s}' % (pydantic_core.to_json(body)[:-1], told)
     except ValueError as error:
         raise Invalid(f"The event cannot be written as UTF-8 JSON: {error}") from error
     if len(state) > settings.EVENT_BYTES_MAX:
@@ -84,6 +74,38 @@ def encode(event: Event, envelope: Envelope) -> bytes:
             f"The event takes {len(state)} bytes, and {settings.EVENT_BYTES_MAX} is the most."
         )
     return state
+
+
+def _check(envelope: Envelope) -> None:
+    """Whether PostgreSQL can hold and index what is said around an event. Raises Invalid."""
+    # Nearly always all of them together are shorter than one of them may be, and one look tells it.
+    said = f"{envelope.project}{envelope.actor}{envelope.credential_id}{envelope.request_id}{envelope.note}{envelope.source_id}"
+    if said.isascii() and len(said) <= WORD_BYTES_MAX and "\x00" not in said:
+        return
+    for name in _WORDS:
+        text = getattr(envelope, name) or ""
+        if "\x00" in text:
+            raise Invalid(f"PostgreSQL's text cannot hold the U+0000 in {name}.", field=name)
+        if text and name not in _PROSE and not fits(text):
+            raise Invalid(f"{name}: {TOO_LONG}", field=name)
+    try:
+        said.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid(f"The event cannot be written as UTF-8 JSON: {error}") from error
+
+
+def _around(envelope: Envelope) -> dict[str, Any]:
+    """The envelope's fields that live in the body, since only the body can be erased; the others are columns."""
+    body: dict[str, Any] = {"actor": envelope.actor}
+    if envelope.request_id is not None:
+        body["request_id"] = envelope.request_id
+    if envelope.note is not None:
+        body["note"] = envelope.note
+    if envelope.source_id is not None:
+        body["source_id"] = envelope.source_id
+    if envelope.imported:
+        body["imported"] = True
+    return body
 
 
 def decode(row: Row) -> Recorded:

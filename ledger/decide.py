@@ -23,7 +23,7 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
     """The events that `command` makes of `job` (None: it does not exist yet). Raises a LedgerError when it may not happen."""
     event = command.event
     _check_claim(command, now)
-    if isinstance(event, events.Created):
+    if type(event) is events.Created:
         return _create(job, event)
     if job is None or job.project != command.envelope.project:
         raise unknown(command)
@@ -40,7 +40,7 @@ def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...
         raise _illegal(job, event)
     if event.TOPIC not in TRANSITIONS[job.state]:
         raise _illegal(job, event)
-    if isinstance(event, events.Failed):
+    if type(event) is events.Failed:
         _check_failure(job, event)
     return (event,)
 

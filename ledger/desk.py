@@ -16,10 +16,11 @@ from uuid import UUID
 from ledger import settings, store
 from ledger.commands import Key, Write
 from ledger.errors import KeyReused, LedgerError
+from ledger.events import Recorded
 from ledger.folded import FoldedJobs
 from ledger.job import Job, evolve, fold
 from ledger.plan import plan
-from ledger.store import Unit
+from ledger.store import Appended, Unit
 from ledger.waiting import Committed, Waiting
 
 
@@ -41,31 +42,35 @@ class Desk:
 
     async def decide(self, connection: store.Connection, batch: Sequence[Waiting]) -> list[Waiting]:
         """Answer at once the writes that need no commit. Those left are returned, each with its unit set."""
-        numbers = await self._drawn(connection, batch)
-        unread = {job_id for waiting in batch for job_id in self._unread(waiting)}
-        await self._jobs.refresh(connection, unread)
-        doubtful = [waiting for waiting in batch if not self._decided(waiting, numbers)]
+        created, unread = self._looked_over(batch)
+        numbers = await self._drawn(connection, created)
+        if unread:
+            await self._jobs.refresh(connection, unread)
+        now = self._now()
+        doubtful = [waiting for waiting in batch if not self._decided(waiting, numbers, now)]
         if doubtful:
-            await self._jobs.refresh(connection, {j for w in doubtful for j in w.write.job_ids})
+            await self._jobs.refresh(connection, {j for w in doubtful for j in w.job_ids})
             for waiting in doubtful:
                 waiting.fresh = True
-                if not self._decided(waiting, numbers):
+                if not self._decided(waiting, numbers, now):
                     await self._answer_without_commit(connection, waiting)
         self._give_back(numbers)
         return [w for w in batch if w.unit is not None and not w.settled]
 
-    def saved(self, write: Write, unit: Unit, placed: Sequence[tuple[int, datetime]]) -> Committed:
-        """The unit is in the log, its events at these positions and times."""
-        recorded = tuple(
-            entry.recorded(position, moment)
-            for entry, (position, moment) in zip(unit.entries, placed, strict=True)
-        )
-        for one in recorded:
-            known = None if one.version == 1 else self._jobs.get(one.job_id)
-            self._jobs.keep(evolve(known, one))
-        jobs = self._left(write)
-        last = max((one.position for one in recorded), default=max(job.position for job in jobs))
-        return Committed(jobs, last, recorded)
+    def saved(self, write: Write, unit: Unit, at: Appended) -> Committed:
+        """The unit is in the log, its events from this position on."""
+        position, moment = at
+        recorded: list[Recorded] = []
+        job: Job | None = None
+        for entry in unit.entries:
+            one = entry.recorded(position, moment)
+            job = evolve(None if one.version == 1 else self._jobs.get(one.job_id), one)
+            self._jobs.keep(job)
+            recorded.append(one)
+            position += 1
+        jobs = (job,) if job and len(write.commands) == 1 else self._left(write)
+        last = position - 1 if recorded else max(job.position for job in jobs)
+        return Committed(jobs, last, tuple(recorded))
 
     def drop_numbers(self) -> None:
         """A client took a number that was drawn here: those drawn with it may be gone too."""
@@ -76,31 +81,34 @@ class Desk:
         """Bound what is kept of jobs; those that are busy stay, since writes were decided on them."""
         self._jobs.trim(busy)
 
-    def _unread(self, waiting: Waiting) -> set[UUID]:
-        """Jobs to read before deciding: those not kept, unless the write itself creates them under a new id."""
-        if waiting.fresh:
-            return set(waiting.write.job_ids)
+    def _looked_over(self, batch: Sequence[Waiting]) -> tuple[int, set[UUID]]:
+        """How many jobs the writes create, and which must be read before deciding: those not kept, unless a write creates them under a new id."""
+        created = 0
         born: set[UUID] = set()
         unread: set[UUID] = set()
-        for command in waiting.write.commands:
-            if command.event.TOPIC == "job.created":
-                born.add(command.job_id)
-            elif command.job_id not in born and command.job_id not in self._jobs:
-                unread.add(command.job_id)
-        return unread
+        for waiting in batch:
+            if waiting.fresh:
+                unread |= waiting.job_ids
+            for command in waiting.write.commands:
+                job_id = command.job_id
+                if command.event.TOPIC == "job.created":
+                    created += 1
+                    born.add(job_id)
+                elif job_id not in self._jobs and job_id not in born:
+                    unread.add(job_id)
+        return created, unread
 
-    def _decided(self, waiting: Waiting, numbers: _Drawn) -> bool:
+    def _decided(self, waiting: Waiting, numbers: _Drawn, now: datetime) -> bool:
         """Decide a write on the jobs as kept; False when it is refused or changes nothing, and so needs a second look."""
-        self._jobs.touch(waiting.write.job_ids)
+        self._jobs.touch(waiting.job_ids)
         waiting.unit = waiting.refusal = None
         try:
-            waiting.unit = plan(
-                waiting.write, self._jobs, self._now(), self._new_id, numbers.left.popleft
-            )
+            unit = plan(waiting.write, self._jobs, now, self._new_id, numbers.left.popleft)
         except LedgerError as error:
             waiting.refusal = error
             return False
-        return bool(waiting.unit.entries) or (waiting.fresh and waiting.unit.key is not None)
+        waiting.unit = unit
+        return bool(unit.entries) or (waiting.fresh and unit.key is not None)
 
     async def _answer_without_commit(self, connection: store.Connection, waiting: Waiting) -> None:
         """A write that is refused, or repeats what is so already: first see whether its key was answered before."""
@@ -120,9 +128,9 @@ class Desk:
         order = dict.fromkeys(command.job_id for command in write.commands)
         return tuple(self._jobs[job_id] for job_id in order)
 
-    async def _drawn(self, connection: store.Connection, batch: Sequence[Waiting]) -> _Drawn:
+    async def _drawn(self, connection: store.Connection, created: int) -> _Drawn:
         # Twice as many as there are creations, since a doubtful write is decided twice.
-        count = 2 * sum(c.event.TOPIC == "job.created" for w in batch for c in w.write.commands)
+        count = 2 * created
         if len(self._numbers) < count:
             more = max(count, settings.NUMBERS_AHEAD)
             self._numbers.extend(await store.numbers(connection, more))

@@ -141,7 +141,7 @@ def _erase(
             [position, body.decode()] for one in rewritten for position, body in one.bodies.items()
         ]
         if bodies and not dry_run:
-            batch = store.encode_batch([one.unit for one in rewritten])
+            batch = store.encode_batch([one.unit for one in rewritten]).decode()
             try:
                 erasing.execute(SQL["erase"], (pydantic_core.to_json(bodies).decode(), batch))
             except psycopg.errors.SerializationFailure:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import (
@@ -246,8 +246,7 @@ class Envelope:
     imported: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event in the log. `position` counts the ledger's events from 1, `version` the job's own from 1; `recorded_at` never runs backwards."""
 
     position: int

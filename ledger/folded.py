@@ -24,9 +24,8 @@ class FoldedJobs(OrderedDict[UUID, Job]):
         self._jobs_max = jobs_max
 
     def keep(self, job: Job) -> None:
-        """Remember a job's newest fold."""
+        """Remember a job's newest fold. One that is kept already stays in the place that it was given when it was last used."""
         self[job.id] = job
-        self.move_to_end(job.id)
 
     def touch(self, job_ids: Iterable[UUID]) -> None:
         """Mark jobs as in use."""
@@ -59,3 +58,4 @@ class FoldedJobs(OrderedDict[UUID, Job]):
             job = fold(history, self.get(job_id))
             assert job is not None
             self.keep(job)
+            self.move_to_end(job_id)

@@ -44,5 +44,6 @@ class Pace:
 
     @property
     def together(self) -> int:
-        """As many writes as Python takes a commit's time for: fewer had better wait for others, and more set out by halves."""
+        """As many writes as take a commit's time, in Python and in the database together. For more, Python takes longer than a commit of nothing
+        does: they had better set out by halves, which overlap, and fewer had better wait for others."""
         return max(settings.COMMIT_TOGETHER_MIN, int(self._commit_s / settings.COMMIT_WRITE_S))

@@ -7,7 +7,6 @@ BatchRefused with their indices."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,7 +43,8 @@ def plan(
             for event in decide(jobs[command.job_id], command, now):
                 _claim(event, command.job_id, holders)
                 versions[command.job_id] += 1
-                entry = _entry(command, versions[command.job_id], new_id(), event)
+                version = versions[command.job_id]
+                entry = Entry.of(command.job_id, version, new_id(), event, command.envelope)
                 entries.append(entry)
                 # The job as it will be, at a position that is not known yet: what the write's later commands are decided on.
                 if index + 1 < len(write.commands):
@@ -71,23 +71,19 @@ def _alone(
     new_number: Callable[[], int],
 ) -> Unit:
     """The same for a write of one command, as nearly all are: nothing in it can be in the way of anything else."""
-    (asked,) = write.commands
-    job = known.get(asked.job_id)
-    if job is not None and job.project != asked.envelope.project:
+    command = _numbered(write.commands[0], new_number, frozenset())
+    job_id, envelope = command.job_id, command.envelope
+    job = known.get(job_id)
+    if job is not None and job.project != envelope.project:
         job = None
-    command = _numbered(asked, new_number, frozenset())
-    version = job.version if job else 0
-    entries = tuple(
-        _entry(command, version + nth, new_id(), event)
-        for nth, event in enumerate(decide(job, command, now), start=1)
-    )
-    left_at = {asked.job_id: version + len(entries)}
-    return Unit(
-        entries=entries,
-        expected={asked.job_id: version} if entries else {},
-        key=write.key,
-        outcome=outcome(write, left_at) if write.key else {},
-    )
+    before = version = job.version if job else 0
+    entries = []
+    for event in decide(job, command, now):
+        version += 1
+        entries.append(Entry.of(job_id, version, new_id(), event, envelope))
+    expected = {job_id: before} if entries else {}
+    left_at = outcome(write, {job_id: version}) if write.key else {}
+    return Unit(tuple(entries), expected, write.key, left_at)
 
 
 def _own(write: Write, known: Mapping[UUID, Job]) -> dict[UUID, Job | None]:
@@ -144,11 +140,12 @@ def _given_numbers(write: Write) -> frozenset[int]:
 
 def _numbered(command: Command, new_number: Callable[[], int], given: frozenset[int]) -> Command:
     event = command.event
-    if not isinstance(event, events.Created) or event.number is not None:
+    if type(event) is not events.Created or event.number is not None:
         return command
     while (number := new_number()) in given:
         pass
-    return replace(command, event=events.Created.of_checked({**event.__dict__, "number": number}))
+    numbered = events.Created.of_checked({**event.__dict__, "number": number})
+    return command._replace(event=numbered)
 
 
 def _claim(event: Event, job_id: UUID, holders: dict[tuple[str, str], UUID]) -> None:
@@ -158,7 +155,3 @@ def _claim(event: Event, job_id: UUID, holders: dict[tuple[str, str], UUID]) -> 
             raise IdentityTaken(
                 f"Another job of this batch has the {kind} {value}.", field=kind, holder=None
             )
-
-
-def _entry(command: Command, version: int, event_id: UUID, event: Event) -> Entry:
-    return Entry.of(command.job_id, version, event_id, event, command.envelope)

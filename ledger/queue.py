@@ -36,7 +36,7 @@ class Queue:
         taken: list[Waiting] = []
         while self._waiting and len(taken) < units_max and self._units < settings.COMMIT_UNITS_MAX:
             waiting = self._waiting[0]
-            job_ids = waiting.write.job_ids
+            job_ids = waiting.job_ids
             if self.busy.isdisjoint(job_ids) and self._held_ids.isdisjoint(job_ids):
                 if not self._fits(waiting):
                     break
@@ -53,7 +53,7 @@ class Queue:
     def release(self, done: Iterable[Waiting], again: Sequence[Waiting] = ()) -> None:
         """These are under way no longer; some are to be decided again, before those that came after them."""
         for waiting in done:
-            self.busy -= waiting.write.job_ids
+            self.busy -= waiting.job_ids
         self._waiting.extendleft(reversed(self._held))
         self._waiting.extendleft(reversed(again))
         self._held.clear()

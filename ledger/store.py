@@ -5,10 +5,11 @@ Units: position counts events across the ledger, version within one job. Errors:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NewType
+from types import MappingProxyType
+from typing import Any, NamedTuple, NewType
 from uuid import UUID
 
 import pydantic_core
@@ -26,8 +27,7 @@ Position = NewType("Position", int)
 Connection = AsyncConnection[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event on its way into the log: all of its envelope but position and time of record."""
 
     job_id: UUID
@@ -46,29 +46,20 @@ class Entry:
 
     def recorded(self, position: int, recorded_at: datetime) -> Recorded:
         """The entry as it stands in the log."""
-        return Recorded(
-            position,
-            self.event_id,
-            self.job_id,
-            self.version,
-            recorded_at,
-            self.envelope,
-            self.event,
-        )
+        job_id, version, event_id, event, envelope, _ = self
+        return Recorded(position, event_id, job_id, version, recorded_at, envelope, event)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """What is saved whole or not at all: entries in order, the version each job must stand at, and the key that guards them."""
 
     entries: tuple[Entry, ...]
-    expected: dict[UUID, int]
+    expected: Mapping[UUID, int]
     key: Key | None = None
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """A unit was saved: its first event stands at `position`, the others behind it."""
 
     position: int
@@ -86,46 +77,33 @@ class TurnedAway:
 Result = Appended | TurnedAway
 
 
-def encode_batch(units: Sequence[Unit]) -> str:
-    """The one parameter of ledger.append. Units are numbered from 0."""
+def encode_batch(units: Sequence[Unit]) -> bytes:
+    """The one parameter of ledger.append, as JSON. Units are numbered from 0."""
     rows: list[list[Any]] = []
     streams: list[list[Any]] = []
     identities: list[list[Any]] = []
     keys: list[list[Any]] = []
     for number, unit in enumerate(units):
-        for entry in unit.entries:
-            envelope = entry.envelope
-            rows.append(
-                [
-                    number,
-                    # As they are: the encoder writes them in a fifth of the time.
-                    entry.job_id,
-                    entry.version,
-                    entry.event.TOPIC,
-                    entry.event_id,
-                    envelope.occurred_at.isoformat() if envelope.occurred_at else None,
-                    entry.state.decode(),
-                    envelope.project,
-                    envelope.credential_id,
-                ]
-            )
-            if isinstance(entry.event, events.Created):
-                identities += [
-                    [number, envelope.project, kind, value, entry.job_id]
-                    for kind, value in identities_of(entry.event)
-                ]
         # Whose a job is: one that is another's turns the unit away. A unit without entries for a job has no say in it.
-        whose = {entry.job_id: entry.envelope.project for entry in unit.entries}
-        streams += [
-            [number, job_id, version, whose.get(job_id)]
-            for job_id, version in unit.expected.items()
-        ]
-        if unit.key is not None:
-            keys.append(
-                [number, unit.key.project, unit.key.key, unit.key.request_hash.hex(), unit.outcome]
-            )
+        whose: dict[UUID, str] = {}
+        for job_id, version, event_id, event, envelope, state in unit.entries:
+            project, moment = envelope.project, envelope.occurred_at
+            whose[job_id] = project
+            claimed = moment.isoformat() if moment else None
+            # Ids and bodies as they are: the encoder writes them in a fifth of the time.
+            rows.append(
+                [number, job_id, version, event.TOPIC, event_id, claimed, state, project, envelope.credential_id]
+            )  # fmt: skip
+            if type(event) is events.Created:
+                identities += [
+                    [number, project, kind, value, job_id] for kind, value in identities_of(event)
+                ]
+        for job_id, version in unit.expected.items():
+            streams.append([number, job_id, version, whose.get(job_id)])
+        if (key := unit.key) is not None:
+            keys.append([number, key.project, key.key, key.request_hash.hex(), dict(unit.outcome)])
     batch = {"events": rows, "streams": streams, "identities": identities, "keys": keys}
-    return pydantic_core.to_json(batch).decode()
+    return pydantic_core.to_json(batch)
 
 
 def identities_of(event: events.Created) -> list[tuple[str, str]]:
@@ -156,7 +134,8 @@ def results(
 
 async def append(connection: Connection, units: Sequence[Unit]) -> list[Result]:
     """Save units in one commit: one result each, in order. The connection is in autocommit mode."""
-    cursor = await connection.execute(SQL["append"], (encode_batch(units),), prepare=True)
+    batch = encode_batch(units).decode()
+    cursor = await connection.execute(SQL["append"], (batch,), prepare=True)
     row = await cursor.fetchone()
     assert row is not None
     return results(units, *row)

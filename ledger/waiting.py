@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
 
 from ledger.commands import Write
 from ledger.errors import LedgerError
@@ -15,8 +17,7 @@ from ledger.job import Job
 from ledger.store import Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What became of a write: its jobs as it left them, in the order first named, and the events it appended.
 
     `position` is that of the last event the answer rests on. `replayed`: the write had been saved before, under the same key."""
@@ -42,6 +43,11 @@ class Waiting:
     refusal: LedgerError | None = None
     settled: bool = False
     then: Callable[[], None] | None = None
+    job_ids: frozenset[UUID] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for again and again on the way to the log.
+        self.job_ids = self.write.job_ids
 
     def resolve(self, committed: Committed) -> None:
         """The write is saved."""

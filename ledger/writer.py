@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -103,7 +102,7 @@ class Writer:
     def depart(self, planned: Sequence[Waiting], *, uncertain: bool = False) -> Flight:
         """Send decided writes off together, where there is a connection. `uncertain`: they were sent before, and no answer came."""
         units = [waiting.unit for waiting in planned if waiting.unit is not None]
-        batch = store.encode_batch(units).encode()
+        batch = store.encode_batch(units)
         flight = Flight(planned, units, batch, sent=uncertain, uncertain=uncertain)
         if self._wire is not None and not self._wire.broken:
             try:
@@ -179,7 +178,7 @@ class Writer:
         for waiting, answer in answers:
             match answer:
                 case Appended():
-                    self._appended(waiting, answer)
+                    self._saved(waiting, answer)
                 case TurnedAway():
                     turned_away.append((waiting, answer))
         if answers:
@@ -188,14 +187,9 @@ class Writer:
         for waiting, refusal in turned_away:
             await self._turned_away(waiting, refusal, uncertain=flight.uncertain)
 
-    def _appended(self, waiting: Waiting, answer: Appended) -> None:
+    def _saved(self, waiting: Waiting, at: Appended) -> None:
         assert waiting.unit is not None
-        count = len(waiting.unit.entries)
-        self._saved(waiting, [(answer.position + nth, answer.recorded_at) for nth in range(count)])
-
-    def _saved(self, waiting: Waiting, placed: Sequence[tuple[int, datetime]]) -> None:
-        assert waiting.unit is not None
-        committed = self._desk.saved(waiting.write, waiting.unit, placed)
+        committed = self._desk.saved(waiting.write, waiting.unit, at)
         self.position = max(self.position, committed.position)
         waiting.resolve(committed)
 
@@ -237,6 +231,8 @@ class Writer:
 
     async def _reading(self) -> store.Connection:
         """The connection that reads."""
+        if self._reader is not None and not _lost(self._reader):
+            return self._reader
         async with self._opening:
             if self._reader is None or _lost(self._reader):
                 self._reader = await self._connected()
@@ -259,12 +255,12 @@ def _lost(connection: store.Connection | None) -> bool:
     return connection is None or connection.closed or connection.broken
 
 
-async def _there(connection: store.Connection, unit: Unit) -> list[tuple[int, datetime]] | None:
-    """Where the unit's own events stand in the log, or None when they are not all there."""
+async def _there(connection: store.Connection, unit: Unit) -> Appended | None:
+    """Where the unit's own events stand in the log, one behind the other, or None when they are not all there."""
     there = await store.events_there(connection, unit.entries)
-    if not all(entry.event_id in there for entry in unit.entries):
+    if not unit.entries or not all(entry.event_id in there for entry in unit.entries):
         return None
-    return [there[entry.event_id] for entry in unit.entries]
+    return Appended(*there[unit.entries[0].event_id])
 
 
 def _goes_again(waiting: Waiting) -> bool:

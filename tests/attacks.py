@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def swap(connection: Connection[Any]) -> None:
 
 def insert(connection: Connection[Any]) -> None:
     move(connection, 99, 1)
-    (forged,) = (replace(one, position=100) for one in history(1, after=5_000)[:1])
+    (forged,) = (one._replace(position=100) for one in history(1, after=5_000)[:1])
     record(connection, [forged])
     connection.execute("UPDATE ledger.head SET position = %s", (NOW + 1,))
 

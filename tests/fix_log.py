@@ -9,7 +9,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import pairwise, zip_longest
 from typing import Any, Final
@@ -93,7 +92,7 @@ def distinct(log: Iterable[Recorded]) -> list[Recorded]:
         event = one.event
         if isinstance(event, events.Created):
             event = event.model_copy(update={"number": one.position})
-        made.append(replace(one, event=event))
+        made.append(one._replace(event=event))
     return made
 
 
@@ -189,7 +188,7 @@ def _job(job: Job) -> Row:
         "kind": job.kind and job.kind.value,
         "detail": json.dumps(job.detail),
         "failures": sum(stay.state is State.FAILED for stay in job.history),
-        "history": pydantic_core.to_json([asdict(stay) for stay in job.history]).decode()[1:-1],
+        "history": pydantic_core.to_json([stay._asdict() for stay in job.history]).decode()[1:-1],
         "outcome": job.outcome.value,
         "phase": job.phase.value,
         "messages": [one.model_dump(exclude_defaults=True) for one in job.messages],
@@ -280,7 +279,7 @@ def lives() -> list[Recorded]:
     second = past(CREATED, events.Queued(), events.Noted(), events.Canceled(), job_id=UUID(int=2))
     turns = [one for pair in zip_longest(first, second) for one in pair if one is not None]
     return distinct(
-        replace(one, position=nth, event_id=UUID(int=nth)) for nth, one in enumerate(turns, 1)
+        one._replace(position=nth, event_id=UUID(int=nth)) for nth, one in enumerate(turns, 1)
     )
 
 

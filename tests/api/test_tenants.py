@@ -138,12 +138,12 @@ def filters_off(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def decided(job: Job | None, command: Command, now: Any) -> Any:
         if job is not None:
             envelope = replace(command.envelope, project=job.project)
-            command = replace(command, envelope=envelope)
+            command = command._replace(envelope=envelope)
         return decide(job, command, now)
 
     def folded(recorded: list[Recorded]) -> Job | None:
         job = fold(recorded)
-        return job and replace(job, project=MINE)
+        return job and job._replace(project=MINE)
 
     monkeypatch.setattr(psycopg.AsyncCursor, "execute", opening)
     monkeypatch.setattr(api.authority, "check_tenant", lambda principal, asked: None)

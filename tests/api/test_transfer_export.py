@@ -44,13 +44,13 @@ def played(dsn: str) -> Ledger:
 def comparable(job: Job, form: str) -> Job:
     """A job less what is each ledger's own, and what a CSV cannot hold: an empty text is none there."""
     stays = [
-        replace(stay, position=0, version=0, recorded_at=START, source_id=None)
+        stay._replace(position=0, version=0, recorded_at=START, source_id=None)
         for stay in job.history
     ]
     if form == "csv":
-        stays = [replace(stay, note=stay.note or None) for stay in stays]
-        job = replace(job, description=job.description or None)
-    return replace(job, position=0, version=0, history=tuple(stays))
+        stays = [stay._replace(note=stay.note or None) for stay in stays]
+        job = job._replace(description=job.description or None)
+    return job._replace(position=0, version=0, history=tuple(stays))
 
 
 def kept_ids(job: Job) -> list[str]:

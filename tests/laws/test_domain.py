@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
@@ -111,8 +110,7 @@ def test_the_fold_agrees_with_its_own_history(log: list[Recorded]) -> None:
 def test_a_kept_log_folds_to_the_same_jobs(log: list[Recorded]) -> None:
     """Through the bytes, as after a restart."""
     again = [
-        replace(
-            decode(row(r.event, r.envelope, encode(r.event, r.envelope))),
+        decode(row(r.event, r.envelope, encode(r.event, r.envelope)))._replace(
             **{n: getattr(r, n) for n in ("position", "event_id", "job_id", "version")},
             recorded_at=r.recorded_at,
         )

@@ -70,12 +70,12 @@ def logs(draw: st.DrawFn) -> list[Recorded]:
     """Jobs of two projects, in turns."""
     lines = [draw(histories(project=project)) for project in ("demo", "über %s {}")]
     # The same ids in both would be one job.
-    lines[1] = [replace(one, job_id=UUID(int=one.job_id.int + 2**64)) for one in lines[1]]
+    lines[1] = [one._replace(job_id=UUID(int=one.job_id.int + 2**64)) for one in lines[1]]
     log: list[Recorded] = []
     while lines := [line for line in lines if line]:
         one = draw(st.sampled_from(lines)).pop(0)
         position = len(log) + 1
-        log.append(replace(one, position=position, event_id=UUID(int=position)))
+        log.append(one._replace(position=position, event_id=UUID(int=position)))
     return distinct(log)
 
 

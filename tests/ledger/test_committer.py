@@ -113,7 +113,7 @@ async def test_a_batch_is_bounded_in_writes_events_and_bytes(
             await appends_wait(holder)
             small = [write(uuid4(), creation()) for _ in range(8)]
             wide = [write(uuid4(), creation(), *[events.Noted()] * n) for n in (5, 5, 20)]
-            heavy = [replace(write(uuid4(), creation()), size_bytes=n) for n in (60, 60, 900)]
+            heavy = [write(uuid4(), creation())._replace(size_bytes=n) for n in (60, 60, 900)]
             rest = [asyncio.create_task(committer.commit(w)) for w in (*small, *wide, *heavy)]
             await until(lambda: committer.waiting == len(rest))
         await asyncio.gather(first, *rest)

@@ -123,7 +123,7 @@ def test_it_begins_again_when_others_append_meanwhile(
     encode = store.encode_batch
     calls: list[int] = []
 
-    def late(units: Any) -> str:
+    def late(units: Any) -> bytes:
         if not calls:
             calls.append(1)
             write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -173,8 +173,8 @@ def test_an_entry_keeps_its_note_its_actor_and_its_number_at_the_source() -> Non
 def test_a_note_after_the_end_changes_nothing_but_version_time_and_messages() -> None:
     ended = job_after(events.Canceled())
     noted = job_after(events.Canceled(), events.Noted(messages=(Message(message="late"),)))
-    assert noted == replace(
-        *(ended,), version=3, position=3, updated_at=noted.updated_at, messages=noted.messages
+    assert noted == ended._replace(
+        version=3, position=3, updated_at=noted.updated_at, messages=noted.messages
     )
     assert noted.updated_at == START + timedelta(seconds=2)
 
@@ -195,7 +195,7 @@ def test_a_history_that_does_not_begin_is_no_job() -> None:
 
 
 def test_jobs_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         job_after().state = State.QUEUED  # type: ignore[misc]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
@@ -64,7 +63,7 @@ def test_commands_are_decided_on_top_of_each_other() -> None:
 
 
 def test_two_jobs_in_one_write_keep_the_order_given() -> None:
-    known = replace(job_after(events.Started()), id=JobId(OTHER))
+    known = job_after(events.Started())._replace(id=JobId(OTHER))
     commands = (JOB, CREATED), (OTHER, events.Succeeded()), (JOB, events.Queued())
     unit = planned(write(*commands, key=Key("demo", "k", b"h")), known)
     assert [(entry.job_id, entry.version) for entry in unit.entries] == [
@@ -90,7 +89,7 @@ def test_a_refused_command_alone_is_raised_as_itself() -> None:
 
 
 def test_a_batch_names_each_command_at_fault_and_only_those() -> None:
-    known = replace(job_after(events.Started()), id=JobId(OTHER))
+    known = job_after(events.Started())._replace(id=JobId(OTHER))
     with pytest.raises(BatchRefused) as refusal:
         planned(
             write(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,7 +23,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 def waiting(loop: asyncio.AbstractEventLoop, *jobs: UUID, size_bytes: int = 0) -> Waiting:
     asked = batch(*((job, events.Noted()) for job in jobs or (uuid4(),)))
-    return Waiting(replace(asked, size_bytes=size_bytes), loop.create_future())
+    return Waiting(asked._replace(size_bytes=size_bytes), loop.create_future())
 
 
 def filled(*writes: Waiting) -> Queue:

@@ -224,7 +224,7 @@ async def test_bytes_and_envelopes_come_back_as_they_went(connection: Connection
 async def test_a_batch_of_many_mebibytes_is_one_parameter(connection: Connection) -> None:
     large = {"a": "\u00e4" * (settings.EVENT_BYTES_MAX // 2 - 200)}
     units = [unit(uuid4(), created(n + 1, detail=large)) for n in range(32)]
-    assert len(store.encode_batch(units).encode()) > settings.COMMIT_BYTES_MAX
+    assert len(store.encode_batch(units)) > settings.COMMIT_BYTES_MAX
     answers = await store.append(connection, units)
     assert [a.position for a in answers if isinstance(a, Appended)] == list(range(1, 33))
 
@@ -253,7 +253,7 @@ async def test_reading(connection: Connection) -> None:
     }
     assert await store.stream_to(connection, one, 2) == recorded[:2]
     entry = unit(uuid4(), created(9)).entries[0]
-    mine = replace(entry, job_id=one, version=2, event_id=recorded[1].event_id)
+    mine = entry._replace(job_id=one, version=2, event_id=recorded[1].event_id)
     assert await store.events_there(connection, [entry, mine]) == {
         recorded[1].event_id: (2, recorded[1].recorded_at)
     }

@@ -88,10 +88,7 @@ def test_it_grows_where_it_was_left(sealed: Sealed) -> None:
 def test_a_job_that_was_long_silent_is_linked_to_its_leaf_before(sealed: Sealed) -> None:
     log = history(2)
     late = [*log[:4], *log[5:], log[4]]
-    renumbered = [
-        Recorded(at, *(getattr(one, name) for name in Recorded.__dataclass_fields__ if name != "position"))
-        for at, one in enumerate(late, start=1)
-    ]  # fmt: skip
+    renumbered = [one._replace(position=at) for at, one in enumerate(late, start=1)]
     sealed.append(renumbered[:9])
     sealed.seal()
     sealed.append(renumbered[9:])

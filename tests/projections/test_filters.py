@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import UUID
@@ -18,7 +17,7 @@ from projections.filters import moment as parse_moment
 from tests.fix_questions import laws
 
 SENTENCE = r"^[A-Z].{10,}\.$"
-JOB_FIELDS = {field.name for field in dataclasses.fields(Job)} | {"outcome", "phase"}
+JOB_FIELDS = {*Job._fields, "outcome", "phase"}
 
 
 def test_the_filters_are_those_that_were_promised() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -66,7 +65,7 @@ def many(jobs: int) -> list[Recorded]:
         for one in LIVES:
             job_id = fresh.setdefault(one.job_id, uuid4())
             position = len(log) + 1
-            log.append(replace(one, job_id=job_id, event_id=uuid4(), position=position))
+            log.append(one._replace(job_id=job_id, event_id=uuid4(), position=position))
     return log
 
 
