@@ -50,6 +50,8 @@ class Committer:
         self._decided: list[Waiting] = []
         self._flight: Flight | None = None
         self._landed: Flight | None = None
+        # Whether nothing is sent, and whatever is decided may set out at once.
+        self._idle = False
         self._keys: set[tuple[str, str]] = set()
         self._arrived = asyncio.Event()
         self._ready = asyncio.Event()
@@ -131,6 +133,9 @@ class Committer:
             if settled:
                 self._queue.release(settled)
                 self._queue.ahead(self._decided)
+            if self._idle:
+                # Without another turn of the loop: a lonely caller waits for each.
+                self._depart()
             self._ready.set()
             await asyncio.sleep(0)
         self._ready.set()
@@ -151,11 +156,14 @@ class Committer:
                 self._queue.release(before.planned, again)
                 self._landed = None
                 self._writer.trim(self._queue.busy)
-                self._arrived.set()
-                await self._return()
+                if len(before.planned) > 1 or self.waiting:
+                    self._arrived.set()
+                    await self._return()
             if self._flight is None and not self._decided and not self._over:
                 self._ready.clear()
+                self._idle = True
                 await self._ready.wait()
+                self._idle = False
         self._arrived.set()
 
     def _depart(self) -> None:
@@ -163,7 +171,7 @@ class Committer:
             self._queue.ahead(self._deciding)
             self._flight = self._writer.depart(self._decided)
             self._pace.departed()
-            self._decided = []
+            self._decided, self._idle = [], False
 
     async def _return(self) -> None:
         """Let the callers who were told just now come back with their next writes, and have them decided."""

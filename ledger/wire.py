@@ -16,7 +16,7 @@ from psycopg import errors, pq
 
 from ledger.store import Connection
 
-_NAME: Final = "jobledger_append"
+_NAME: Final = b"jobledger_append"
 _PREPARE: Final = (
     "PREPARE jobledger_append (jsonb) AS SELECT head, moment, refused FROM ledger.append($1)"
 )
@@ -35,7 +35,11 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answer] | None = None
         self._results: list[pq.abc.PGresult] = []
-        self._socket = -1
+        # Of a connection that breaks, psycopg forgets the number.
+        self._socket = self._pgconn.socket
+        self._writes = False
+        # For as long as there is a connection: to begin and to end it with each commit takes as long as to decide two writes.
+        self._loop.add_reader(self._socket, self._read)
 
     @classmethod
     async def over(cls, connection: Connection) -> Wire:
@@ -50,19 +54,28 @@ class Wire:
 
     async def close(self) -> None:
         """Hang up."""
+        self.let_go()
         await self._connection.close()
+
+    def let_go(self) -> None:
+        """Hear no more of the socket, whose number may soon be another's."""
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._writes = False
 
     def send(self, batch: bytes) -> asyncio.Future[Answer]:
         """Append an encoded batch; the answer comes later."""
         assert self._answer is None, "one commit at a time"
         self._results = []
-        self._pgconn.send_query_prepared(_NAME.encode(), [batch], result_format=pq.Format.BINARY)
-        more = self._pgconn.flush()
+        try:
+            self._pgconn.send_query_prepared(_NAME, [batch], result_format=pq.Format.BINARY)
+            self._writes = bool(self._pgconn.flush())
+        except psycopg.Error:
+            if self.broken:
+                self.let_go()
+            raise
         self._answer = self._loop.create_future()
-        # Of a connection that breaks, psycopg forgets the number.
-        self._socket = self._pgconn.socket
-        self._loop.add_reader(self._socket, self._read)
-        if more:
+        if self._writes:
             self._loop.add_writer(self._socket, self._write)
         return self._answer
 
@@ -70,15 +83,20 @@ class Wire:
         """There is room for more of a large batch."""
         try:
             if not self._pgconn.flush():
-                self._loop.remove_writer(self._socket)
+                self._written()
         except psycopg.Error as error:
             self._finish(error)
 
+    def _written(self) -> None:
+        if self._writes:
+            self._loop.remove_writer(self._socket)
+            self._writes = False
+
     def _read(self) -> None:
-        """Something has come."""
+        """Something has come: an answer, or the end of the connection."""
         try:
             self._pgconn.consume_input()
-            while not self._pgconn.is_busy():
+            while self._answer is not None and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
                     self._finish(_answer(self._results))
@@ -89,8 +107,9 @@ class Wire:
 
     def _finish(self, outcome: Answer | psycopg.Error) -> None:
         answer, self._answer = self._answer, None
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        if self.broken:
+            self.let_go()
+        self._written()
         if answer is None or answer.done():
             return
         if isinstance(outcome, psycopg.Error):

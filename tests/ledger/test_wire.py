@@ -1,0 +1,67 @@
+"""The wire as its callers meet it: how soon a lonely write sets out, and what is known of a connection that nobody uses.
+
+Seen red: with the commit's own task to be woken before anything is sent, and with a socket that is listened to during commits alone."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ledger import events
+from ledger.committer import Committer
+from ledger.wire import Answer, Wire
+from tests.writes import creation, read_log, until, write
+
+pytestmark = pytest.mark.anyio
+LEAVE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+class Turns:
+    """Counts the turns of the loop until it is stopped."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stopped = False
+        self._next()
+
+    def _next(self) -> None:
+        self.count += 1
+        if not self.stopped:
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+async def test_a_lonely_write_is_sent_in_the_turn_that_decides_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, sent = uuid4(), []
+    async with Committer(database) as committer:
+        await committer.commit(write(job, creation()))
+        await asyncio.sleep(0.05)
+        turns, send = Turns(), Wire.send
+
+        def told(self: Wire, batch: bytes) -> asyncio.Future[Answer]:
+            sent.append(turns.count)
+            return send(self, batch)
+
+        monkeypatch.setattr(Wire, "send", told)
+        began = turns.count
+        await committer.commit(write(job, events.Queued()))
+        turns.stopped = True
+    assert [at - began for at in sent] == [1]
+
+
+async def test_a_server_that_leaves_is_noticed_before_the_next_write(database: str) -> None:
+    job = uuid4()
+    async with Committer(database) as committer:
+        await committer.commit(write(job, creation()))
+        wire = committer._writer._wire
+        assert wire is not None
+        with psycopg.connect(database, autocommit=True) as other:
+            other.execute(LEAVE)
+        await until(lambda: wire.broken)
+        saved = await committer.commit(write(job, events.Queued()))
+        assert saved.position == 2
+    assert [one.topic for one in await read_log(database)] == ["job.created", "job.queued"]
