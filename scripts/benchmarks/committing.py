@@ -1,11 +1,12 @@
 """Appends in process: the committer with many callers, without HTTP.
 
 Invariants: each caller plays job after job, one durable event a call, and waits for its commit; what was answered and what is in the log are the
-same number. Errors: Spoilt, when they are not."""
+same number; Python looks for garbage as seldom as it does under `jobledger serve`. Errors: Spoilt, when they are not."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,7 @@ from dataclasses import replace
 import uvloop
 from uuid_utils.compat import uuid7
 
+from ledger import settings
 from ledger.commands import Command, Write
 from ledger.committer import Committer
 from ledger.events import Envelope
@@ -29,7 +31,10 @@ def callers(count: int) -> Callable[[Scene], AbstractContextManager[Slot]]:
 
     @contextmanager
     def enter(scene: Scene) -> Iterator[Slot]:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            _looking_seldom(),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             committer = runner.run(_opened(scene.dsn))
             try:
 
@@ -48,6 +53,20 @@ def callers(count: int) -> Callable[[Scene], AbstractContextManager[Slot]]:
                 runner.run(committer.__aexit__())
 
     return enter
+
+
+@contextmanager
+def _looking_seldom() -> Iterator[None]:
+    """The garbage collector as a server sets it (api/serving.py): by its own thresholds it takes a quarter of an append."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(settings.GARBAGE_NEW_MAX)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _opened(dsn: str) -> Committer:
