@@ -5,10 +5,6 @@ Whose request is let in next, api/turns.py says. Units: requests, bytes. Errors:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from api.faults import Crowded
 from api.operation import Principal
 from api.rate import Rate
@@ -18,7 +14,7 @@ from ledger.settings import Settings
 
 
 class UnderWay:
-    """One request that was let in. `hold` counts what it keeps in memory."""
+    """One request that was let in, until it leaves. `hold` counts what it keeps in memory."""
 
     __slots__ = ("_admission", "held_bytes")
 
@@ -33,6 +29,11 @@ class UnderWay:
         if self._admission.bodies_bytes > settings.BODIES_BYTES_MAX:
             raise Busy("The ledger is reading as many bytes at once as it has room for.")
 
+    def leave(self) -> None:
+        """It is over."""
+        self._admission.requests -= 1
+        self._admission.bodies_bytes -= self.held_bytes
+
 
 class Admission:
     """What is under way in one process. Its figures are for /metrics and for tests."""
@@ -42,32 +43,40 @@ class Admission:
         self._rate = Rate(chosen.key_requests_per_s_max)
         self.requests = 0
         self.bodies_bytes = 0
-        self.projects: Counter[str] = Counter()
+        self.projects: dict[str, int] = {}
 
-    @contextmanager
-    def request(self) -> Iterator[UnderWay]:
-        """One more, until the block ends."""
+    def enter(self) -> UnderWay:
+        """One more request, which leaves in any case."""
         self.requests += 1
-        under_way = UnderWay(self)
-        try:
-            yield under_way
-        finally:
-            self.requests -= 1
-            self.bodies_bytes -= under_way.held_bytes
+        return UnderWay(self)
 
-    @contextmanager
-    def of(self, principal: Principal) -> Iterator[None]:
-        """A place in the principal's project, within the rate of its key. Raises Crowded, TooFast."""
+    def of(self, principal: Principal) -> _Place:
+        """A place in the principal's project, within the rate of its key, for a `with`. Raises Crowded, TooFast."""
         self._rate.take(principal.key_id)
-        project = principal.project
-        if self.projects[project] >= self._project_requests_max:
+        there = self.projects.get(principal.project, 0)
+        if there >= self._project_requests_max:
             raise Crowded(
                 f"{self._project_requests_max} requests of this project are under way already."
             )
-        self.projects[project] += 1
-        try:
-            yield
-        finally:
-            self.projects[project] -= 1
-            if not self.projects[project]:
-                del self.projects[project]
+        self.projects[principal.project] = there + 1
+        return _Place(self.projects, principal.project)
+
+
+class _Place:
+    """Taken in a project until the block ends. No generator of contextlib, which would cost a request as much as a look at its credential."""
+
+    __slots__ = ("_project", "_projects")
+
+    def __init__(self, projects: dict[str, int], project: str) -> None:
+        self._projects = projects
+        self._project = project
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        left = self._projects[self._project] - 1
+        if left:
+            self._projects[self._project] = left
+        else:
+            del self._projects[self._project]

@@ -84,7 +84,7 @@ class Authenticator:
         self._reading: dict[str, asyncio.Task[StoredKey | None]] = {}
         self._signatures: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
-        self._blind = secrets.token_bytes(SECRET_BYTES)
+        self._blinded = hashlib.blake2b(key=secrets.token_bytes(SECRET_BYTES))
 
     async def resolve(self, credential: Credential, now: datetime) -> Principal:
         """Who presents this credential. Raises Unauthenticated."""
@@ -108,11 +108,11 @@ class Authenticator:
         stored = await self._stored(key_id) if KEY_ID.fullmatch(key_id) else None
         return (stored.signature,) if stored is not None and stored.project == project else None
 
-    async def _by_key(self, text: str, now: datetime) -> Principal:
-        # A key that fitted a moment ago is known again by a digest that means nothing elsewhere: OpenSSL's HMACs, two a key, also let go
-        # of the interpreter each time.
-        seen = hashlib.blake2b(text.encode(errors="surrogatepass"), key=self._blind).digest()
-        known = self._verified.get(seen)
+    def remembered(self, credential: Credential, now: datetime) -> Principal | None:
+        """Who presents a key that fitted a moment ago; None where that is to be found out."""
+        if not isinstance(credential, ApiKey):
+            return None
+        known = self._verified.get(self._seen(credential.key))
         if (
             known is not None
             and self._clock() - known.read_at_s < settings.KEY_CACHE_S
@@ -120,13 +120,24 @@ class Authenticator:
         ):
             self._ask_ahead(known.principal.key_id)
             return known.principal
+        return None
+
+    def _seen(self, key: str) -> bytes:
+        # By a digest that means nothing elsewhere: OpenSSL's HMACs, two a key, also let go of the interpreter each time.
+        digest = self._blinded.copy()
+        digest.update(key.encode(errors="surrogatepass"))
+        return digest.digest()
+
+    async def _by_key(self, text: str, now: datetime) -> Principal:
+        if (known := self.remembered(ApiKey(text), now)) is not None:
+            return known
         if self._issuer is not None and text.count(".") == 2:
             return await self._by_token(self._issuer, text)
         principal = await self._verify(text, now)
         found = self._keys.get(principal.key_id)
         if found is not None and found.stored is not None:
             verified = _Verified(found.stored, principal, found.read_at_s)
-            _remember(self._verified, seen, verified)
+            _remember(self._verified, self._seen(text), verified)
         return principal
 
     async def _verify(self, text: str, now: datetime) -> Principal:

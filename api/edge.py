@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import structlog
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
 from api.dialects.dialect import Dialect, SignedRequest
+from api.exchange import EXCHANGE, Exchange, head_of
 from api.faults import Broken, NoSuchPath, TooSlow, WrongMethod
 from api.head import asked_in, check_once, query_of
 from api.log import about_request
 from api.measures import Measures
 from api.operation import Asked, Operation, Said
 from api.operation import Scope as Right
-from api.porter import TURN, WHOLE, Porter
+from api.porter import Porter
 from api.turns import Turn
 from api.unpacking import too_large, unpacked
 from ledger import settings
 from ledger.errors import LedgerError
 
 log = structlog.get_logger("api")
+
+CRASHED: Final = "Something unexpected happened; the ledger's log has it under the request id."
 
 Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
 Admit = Callable[[Dialect, Operation, Asked], Awaitable[None]]
@@ -51,6 +54,8 @@ class Endpoint:
         porter: Porter,
     ) -> None:
         self._operations = operations
+        # Of an endpoint's own paths, all are of the dialect that its template is of.
+        self._dialect = next((dialect for dialect, _ in operations.values()), None)
         self._admit = admit
         self._admission = admission
         self._perform = perform
@@ -59,27 +64,51 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        began = time.perf_counter() - _waited_s(scope)
+        began_s = time.perf_counter()
+        exchange: Exchange | None = scope["state"].get(EXCHANGE) if "state" in scope else None
         asked = asked_in(scope)
-        dialect = dialect_of(asked.path)
+        dialect = self._dialect or dialect_of(asked.path)
         asked.method = dialect.method(asked)
-        operation = self._operation(asked)
-        try:
-            about_request(asked.request_id)
-            said = await self._answer(dialect, operation, asked, scope, receive)
-        except ClientGone:
-            return
-        await send(_start(said, asked))
-        await send(
-            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else said.body}
-        )
-        self._measures.answered(dialect, operation, said.status, time.perf_counter() - began)
-
-    def _operation(self, asked: Asked) -> Operation | None:
         _, operation = self._operations.get(
             "GET" if asked.method == "HEAD" else asked.method, (None, None)
         )
-        return operation
+        turn = self._turn(operation, exchange, scope)
+        about_request(asked.request_id)
+        try:
+            if turn is not None:
+                began_s -= turn.waited_s
+                asked.lane = turn.lane
+                await turn.again()
+            said = await self._answer(dialect, operation, asked, scope, receive, exchange, turn)
+        except LedgerError as error:
+            said = self._refusal(dialect, asked, error)
+        except ClientGone:
+            return
+        except Exception:
+            log.exception(
+                "crash", method=asked.method, path=asked.path, request_id=asked.request_id
+            )
+            said = dialect.fault(asked, Broken(CRASHED))
+        finally:
+            # In any case, once.
+            if turn is not None:
+                turn.end()
+        if exchange is not None:
+            await exchange.say(said, asked.request_id)
+        else:
+            body = b"" if scope["method"] == "HEAD" else said.body
+            await _send(said, asked, send, body=body)
+        self._measures.answered(dialect, operation, said.status, time.perf_counter() - began_s)
+
+    def _turn(
+        self, operation: Operation | None, exchange: Exchange | None, scope: Scope
+    ) -> Turn | None:
+        """The request's turn: the line has asked for it, or else it is asked for here, but by nobody who asks for nothing."""
+        if exchange is not None and exchange.turn is not None:
+            return exchange.turn
+        if operation is None or operation.scope is Right.PUBLIC:
+            return None
+        return self._porter.later(dict(scope["headers"]))
 
     async def _answer(
         self,
@@ -88,59 +117,50 @@ class Endpoint:
         asked: Asked,
         scope: Scope,
         receive: Receive,
+        exchange: Exchange | None,
+        turn: Turn | None,
     ) -> Said:
+        under_way = self._admission.enter()
         try:
-            async with self._turn(operation, scope) as turn:
-                with self._admission.request() as under_way:
-                    if operation is None:
-                        raise self._nowhere(asked)
-                    check_once(asked, scope)
-                    await self._let_in(dialect, operation, asked)
-                    await _read(asked, scope, receive, under_way, operation.body_bytes_max, turn)
-                    return await self._perform(dialect, operation, asked)
-        except LedgerError as error:
-            if error.changed is None:
-                log.error(
-                    "fault",
-                    code=error.code,
-                    path=asked.path,
-                    request_id=asked.request_id,
-                    error=str(error),
-                )
-            self._measures.refused(dialect, error)
-            return dialect.fault(asked, error)
-        except ClientGone:
-            raise
-        except Exception:
-            log.exception(
-                "crash", method=asked.method, path=asked.path, request_id=asked.request_id
-            )
-            return dialect.fault(
-                asked,
-                Broken(
-                    "Something unexpected happened; the ledger's log has it under the request id."
-                ),
-            )
-
-    @asynccontextmanager
-    async def _turn(self, operation: Operation | None, scope: Scope) -> AsyncIterator[Turn | None]:
-        """The request's turn, ended in any case: the line has asked for it, or else it is asked for here, but by nobody who asks for nothing."""
-        turn: Turn | None = scope.get("state", {}).get(TURN)
-        if turn is None and operation is not None and operation.scope is not Right.PUBLIC:
-            turn = self._porter.later(dict(scope["headers"]))
-        try:
-            if turn is not None:
-                await turn.again()
-            yield turn
+            if operation is None:
+                raise self._nowhere(asked)
+            check_once(asked, scope)
+            reads = asked.method in ("GET", "HEAD")
+            if not reads:
+                await self._let_in(dialect, operation, asked)
+            if not asked.query and scope["query_string"]:
+                query_of(scope)  # which says why it could not be read
+            if not reads:
+                body = None if exchange is None else exchange.body()
+                if body is None:
+                    resting = None if exchange is None else turn
+                    asked.body = await _arrived(asked, receive, under_way, operation, resting)
+                else:
+                    # As nearly every time: to wait for what is here costs as much as to read it.
+                    asked.body = _unpacked(asked, body, under_way, operation.body_bytes_max)
+            return await self._perform(dialect, operation, asked)
         finally:
-            if turn is not None:
-                turn.end()
+            under_way.leave()
+
+    def _refusal(self, dialect: Dialect, asked: Asked, error: LedgerError) -> Said:
+        if error.changed is None:
+            log.error(
+                "fault",
+                code=error.code,
+                path=asked.path,
+                request_id=asked.request_id,
+                error=str(error),
+            )
+        self._measures.refused(dialect, error)
+        return dialect.fault(asked, error)
 
     async def _let_in(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
         """Ask for the credential before the body is read, but where the body is a part of it."""
-        if operation.scope is Right.PUBLIC or asked.method in ("GET", "HEAD"):
+        if operation.scope is Right.PUBLIC or dialect.credential_in_body:
             return
-        if dialect.credential_in_body or isinstance(dialect.credential(asked), SignedRequest):
+        if "signature-input" in asked.headers and isinstance(
+            dialect.credential(asked), SignedRequest
+        ):
             return
         await self._admit(dialect, operation, asked)
 
@@ -151,40 +171,40 @@ class Endpoint:
         return WrongMethod(f"{asked.path[:200]} does not take {asked.method[:20]}.", allow=allow)
 
 
-async def _read(
-    asked: Asked,
-    scope: Scope,
-    receive: Receive,
-    under_way: UnderWay,
-    bytes_max: int,
-    turn: Turn | None,
-) -> None:
-    """Fill in the body. Raises TooLarge as soon as it is, TooSlow, BadSyntax for a query that cannot be read."""
-    if not asked.query and scope["query_string"]:
-        query_of(scope)
-    if asked.method in ("GET", "HEAD"):
-        return
+def _unpacked(asked: Asked, body: bytes, under_way: UnderWay, bytes_max: int) -> bytes:
+    """A body that is here, as it was before it was packed. Raises TooLarge, UnknownEncoding, BadSyntax, Busy."""
+    if "content-encoding" in asked.headers:
+        unpacking = unpacked(asked.headers["content-encoding"], bytes_max)
+        unpacking.take(body)
+        body = unpacking.body()
+    elif len(body) > bytes_max:
+        raise too_large(bytes_max)
+    under_way.hold(len(body))
+    return body
+
+
+async def _arrived(
+    asked: Asked, receive: Receive, under_way: UnderWay, operation: Operation, turn: Turn | None
+) -> bytes:
+    """A body that is still on its way. Raises TooLarge as soon as it is, and TooSlow. `turn`: who rests meanwhile."""
+    bytes_max = operation.body_bytes_max
     declared = asked.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > bytes_max:
         raise too_large(bytes_max)
-    whole = _whole(scope)
-    if whole:
-        # As nearly every time: to set a deadline and take it back costs as much as to read what is here.
-        asked.body = await _body(asked, receive, under_way, bytes_max)
-        return
     try:
         async with asyncio.timeout(settings.BODY_S):
             # Whoever keeps us waiting works on nothing: others may have his place.
-            if turn is not None and whole is not None:
+            if turn is not None:
                 turn.rest()
-            asked.body = await _body(asked, receive, under_way, bytes_max)
+            body = await _read(asked, receive, under_way, bytes_max)
     except TimeoutError as error:
         raise TooSlow(f"The body was not here after {settings.BODY_S:g} s.") from error
     if turn is not None:
         await turn.again()
+    return body
 
 
-async def _body(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: int) -> bytes:
+async def _read(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: int) -> bytes:
     unpacking = unpacked(asked.headers.get("content-encoding", ""), bytes_max)
     while True:
         message = await receive()
@@ -196,27 +216,9 @@ async def _body(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: 
             return unpacking.body()
 
 
-def _waited_s(scope: Scope) -> float:
-    turn: Turn | None = scope.get("state", {}).get(TURN)
-    return turn.waited_s if turn is not None else 0.0
-
-
-def _whole(scope: Scope) -> bool | None:
-    """Whether all of the request is here. Only the line knows; None where there is none that tells."""
-    whole: Callable[[], bool] | None = scope.get("state", {}).get(WHOLE)
-    return None if whole is None else whole()
-
-
-def _start(said: Said, asked: Asked) -> Message:
-    headers = [
-        (b"content-type", said.media_type.encode("latin-1")),
-        (b"content-length", str(len(said.body)).encode()),
-        (b"x-request-id", asked.request_id.encode()),
-        *(
-            (name.lower().encode("latin-1"), word.encode("latin-1", "replace"))
-            for name, word in said.headers
-        ),
-    ]
-    if said.status in (204, 304):
-        del headers[:2]
-    return {"type": "http.response.start", "status": said.status, "headers": headers}
+async def _send(said: Said, asked: Asked, send: Send, *, body: bytes) -> None:
+    """Answer where no line of ours is in front."""
+    lines = head_of(said, asked.request_id).split(b"\r\n")[:-1]
+    headers = [line.split(b": ", 1) for line in lines]
+    await send({"type": "http.response.start", "status": said.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -11,10 +11,10 @@ import structlog
 
 from api.auth import Authenticator
 from api.authority import authorised
-from api.dialects.dialect import Dialect
+from api.dialects.dialect import Credential, Dialect
 from api.faults import Unauthenticated
 from api.maintenance import Switch
-from api.operation import Asked, Operation
+from api.operation import Asked, Operation, Principal
 from api.porter import Porter
 from api.refused import Refusals
 from ledger.errors import LedgerError
@@ -35,23 +35,27 @@ class Gate:
         """Fill in who asks, if he may."""
         try:
             await self.switch.check(operation.scope)
-            await self._know(dialect, operation, asked)
+            credential = dialect.credential(asked)
+            if credential is None:
+                log.warning("credential refused", reason="missing", operation=operation.id)
+                raise Unauthenticated(
+                    "This operation needs a credential, and the request brought none.",
+                    lack="missing",
+                )
+            # Known from here on, also to be refused.
+            asked.principal = self.authenticator.remembered(credential, asked.now)
+            if asked.principal is None:
+                asked.principal = await self._found(credential, asked)
+            self.porter.met(asked, asked.principal.project)
+            asked.principal = authorised(asked.principal, operation, asked)
         except LedgerError as error:
             self.refused.note(operation, asked, error)
             raise
 
-    async def _know(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
-        credential = dialect.credential(asked)
-        if credential is None:
-            log.warning("credential refused", reason="missing", operation=operation.id)
-            raise Unauthenticated(
-                "This operation needs a credential, and the request brought none.", lack="missing"
-            )
-        # Known from here on, also to be refused.
+    async def _found(self, credential: Credential, asked: Asked) -> Principal:
+        """Who this is, when nothing is remembered of him."""
         try:
-            asked.principal = await self.authenticator.resolve(credential, asked.now)
+            return await self.authenticator.resolve(credential, asked.now)
         except Unauthenticated:
             self.porter.turned_away(asked)
             raise
-        self.porter.met(asked, asked.principal.project)
-        asked.principal = authorised(asked.principal, operation, asked)

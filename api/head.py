@@ -1,12 +1,14 @@
 """The head of a request: what was asked, as far as it tells.
 
-Invariants: pure but for the clock and a new request id; a head never refuses, since whoever answers has to know what was asked.
+Invariants: pure but for the clock and a new request id; a head never refuses, since whoever answers has to know what was asked. ASGI has the
+names of headers in lower case.
 Errors: TooLarge and BadSyntax for a query that cannot be read, when it is asked for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,13 +29,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 def asked_in(scope: Mapping[str, Any]) -> Asked:
     """The request as far as its head tells. A query that cannot be read is left out here and refused by `check_query`."""
-    headers = {
-        name.decode("latin-1").lower(): word.decode("latin-1") for name, word in scope["headers"]
-    }
-    try:
-        query = query_of(scope)
-    except LedgerError:
-        query = ()
+    headers = {name.decode("latin-1"): word.decode("latin-1") for name, word in scope["headers"]}
+    query: tuple[tuple[str, str], ...] = ()
+    if scope["query_string"]:
+        with suppress(LedgerError):
+            query = query_of(scope)
     return Asked(
         method=scope["method"],
         path=scope["path"],
@@ -41,15 +41,15 @@ def asked_in(scope: Mapping[str, Any]) -> Asked:
         headers=headers,
         path_params=scope.get("path_params", {}),
         now=datetime.now(UTC),
-        request_id=request_id(headers.get("x-request-id", "")),
+        request_id=request_id(headers.get("x-request-id")),
         base_url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
         target=_target(scope) if "signature-input" in headers else "",
     )
 
 
-def request_id(given: str) -> str:
+def request_id(given: str | None) -> str:
     """The client's own, where it is one that can be said back, or a new one."""
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 def query_of(scope: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -80,7 +80,7 @@ def _target(scope: Mapping[str, Any]) -> str:
 def check_once(asked: Asked, scope: Mapping[str, Any]) -> None:
     """Refuse a header that says who asks or what for, and stands there twice: a program on the way may have believed the other one."""
     if len(scope["headers"]) > len(asked.headers):
-        seen = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
+        seen = [name.decode("latin-1") for name, _ in scope["headers"]]
         for name in _ONCE:
             if seen.count(name) > 1:
                 raise BadSyntax(f"The header {name} stands there more than once.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -23,8 +22,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from api.exchange import EXCHANGE, Exchange
 from api.faults import BadSyntax, TooLarge
-from api.porter import CROWDED, PORTER, TURN, WHOLE, Porter
+from api.porter import CROWDED, PORTER, Porter
 from api.turns import Turn
 from ledger import settings
 from ledger.errors import LedgerError
@@ -129,32 +129,27 @@ class Line(HttpToolsProtocol):
         self._answering = cycle
         if not cycle.keep_alive:
             cycle.transport = cast("asyncio.Transport", _LastAnswer(self, cycle))
+        exchange = cycle.scope["state"][EXCHANGE] = Exchange(self, cycle, app)
         porter = self._porter
         if porter is None or porter.is_public(cycle.scope):
-            super()._start_asgi_task(cycle, app)
-            return
-        headers = dict(cycle.scope["headers"])
-        refuse = partial(self._refuse, cycle, headers)
-        if self._crowded:
-            refuse(CROWDED)
-            return
-        # What begins is a task, which looks at the state when it runs.
-        turn = porter.ask(headers, partial(super()._start_asgi_task, cycle, app), refuse)
-        self._turn = turn
-        if not cycle.response_complete:
-            cycle.scope["state"] |= {TURN: turn, WHOLE: self._is_whole}
+            self.begin(cycle, app)
+        elif self._crowded:
+            self.refuse(cycle, CROWDED)
+        else:
+            # What begins is a task, which looks for its turn when it runs.
+            headers = dict(cycle.scope["headers"])
+            self._turn = exchange.turn = porter.ask(headers, exchange.begin, exchange.refuse)
 
-    def _is_whole(self) -> bool:
-        """Whether all of the request that is being answered is here."""
-        return self._answering is None or not self._answering.more_body
+    def begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Work on a request, in a task of its own."""
+        super()._start_asgi_task(cycle, app)
 
-    def _refuse(
-        self, cycle: RequestResponseCycle, headers: dict[bytes, bytes], error: LedgerError
-    ) -> None:
+    def refuse(self, cycle: RequestResponseCycle, error: LedgerError) -> None:
         """Send one request away. Its body is read over, so that the line is good for the next."""
         assert self._porter is not None
         last = not cycle.keep_alive or cycle.waiting_for_100_continue
-        self._say(*self._porter.briefs.said(cycle.scope, headers, error), last=last)
+        headers = dict(cycle.scope["headers"])
+        self.say(*self._porter.briefs.said(cycle.scope, headers, error), last=last)
         cycle.response_started = cycle.response_complete = True
         if last:
             self.hang_up(cycle)
@@ -167,10 +162,11 @@ class Line(HttpToolsProtocol):
             self.flow.pause_reading()
             self.loop.call_later(unread_s, self.flow.resume_reading)
 
-    def _say(self, status: int, lines: bytes, body: bytes, *, last: bool) -> None:
-        given = [b"%s: %s\r\n" % header for header in self.server_state.default_headers]
+    def say(self, status: int, lines: bytes, body: bytes, *, last: bool) -> None:
+        """Write one answer. `lines`: its head, but for the first lines and the last."""
+        given = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
         close = b"connection: close\r\n" if last else b""
-        self.transport.write(b"".join((STATUS_LINE[status], *given, lines, close, b"\r\n", body)))
+        self.transport.write(b"".join((STATUS_LINE[status], given, lines, close, b"\r\n", body)))
 
     def hang_up(self, cycle: RequestResponseCycle) -> None:
         """No more answers. A client that is still sending would lose this one if it were not heard to its end."""
@@ -194,7 +190,7 @@ class Line(HttpToolsProtocol):
         if self._porter is not None and not (owed and self.cycle.response_started):
             headers = dict(self.headers or ())
             scope = {"scheme": self.scheme, "headers": self.headers or [], **_place(self.url)}
-            self._say(*self._porter.briefs.said(scope, headers, error), last=True)
+            self.say(*self._porter.briefs.said(scope, headers, error), last=True)
         self._stop_answering()
         self.transport.close()
 

@@ -10,7 +10,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from contextvars import ContextVar
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -54,7 +55,7 @@ def configure(level: str = "info", *, stream: TextIO | None = None) -> None:
         raise Misconfigured(f"The log level {level!r} is none of {', '.join(LEVELS)}.")
     stream = sys.stderr if stream is None else stream
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _of_its_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -92,7 +93,17 @@ def configure(level: str = "info", *, stream: TextIO | None = None) -> None:
 
 def about_request(request_id: str) -> None:
     """Put the request's id on every line that this task logs from now on: each request is a task of its own."""
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    _request_id.set(request_id)
+
+
+_request_id: Final[ContextVar[str]] = ContextVar("request_id")
+
+
+def _of_its_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    request_id = _request_id.get(None)
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def _rendering(*, tty: bool) -> tuple[Processor, ...]:

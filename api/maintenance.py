@@ -60,7 +60,8 @@ class Switch:
 
     async def check(self, scope: Scope) -> None:
         """Raise Maintenance when an operation of this scope has to wait."""
-        state = await self._state()
+        fresh = self._clock() - self._read_at_s < settings.MAINTENANCE_CACHE_S
+        state = self._known if fresh else await self._state()
         if state.refuses(scope):
             what = "Writes are" if state.refused == "writes" else "The ledger is"
             raise Maintenance(
@@ -69,8 +70,6 @@ class Switch:
 
     async def _state(self) -> State:
         age_s = self._clock() - self._read_at_s
-        if age_s < settings.MAINTENANCE_CACHE_S:
-            return self._known
         if self._reading is None:
             self._reading = asyncio.create_task(self._read(), name="read maintenance")
             self._reading.add_done_callback(self._forget)

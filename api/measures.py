@@ -1,17 +1,72 @@
 """Figures for Prometheus: requests, refusals, commits and how far the read models are.
 
-Invariants: names and labels are for ever, since dashboards hold them; no label takes a value from a client.
+Invariants: names and labels are for ever, since dashboards hold them; no label takes a value from a client; what is counted with each request
+is a number here, and becomes the client library's when it is asked for: all of it is counted on the event loop, where nobody waits for a lock.
 Units: seconds, events, positions."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import INF, floatToGoString
 
 from api.dialects.dialect import Dialect
 from api.operation import Operation
 from ledger.errors import LedgerError
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, INF)
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What one operation answered: how many of each status, and how many took no longer than each of _SECONDS, and longer than that before it."""
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    buckets: list[int] = field(default_factory=lambda: [0] * len(_SECONDS))
+    seconds: float = 0.0
+
+
+class _Requests(Collector):
+    """The figures of requests. Answers are kept by dialect and operation."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], _Answers] = {}
+        self._began_s = time.time()
+
+    def of(self, dialect: str, operation: str) -> _Answers:
+        """As many as there are operations: nothing of a client is in them."""
+        found = self.answers.get((dialect, operation))
+        if found is None:
+            found = self.answers[dialect, operation] = _Answers()
+        return found
+
+    def collect(self) -> Iterator[Metric]:
+        """As the client library has them."""
+        requests = CounterMetricFamily(
+            "jobledger_requests", "Requests answered.", labels=("dialect", "operation", "status")
+        )
+        seconds = HistogramMetricFamily(
+            "jobledger_request_seconds",
+            "Time from the request's head to its answer.",
+            labels=("dialect", "operation"),
+        )
+        for labels, answers in self.answers.items():
+            for status, count in answers.statuses.items():
+                requests.add_metric((*labels, str(status)), count, created=self._began_s)
+            if any(answers.buckets):
+                rows = zip(map(floatToGoString, _SECONDS), accumulate(answers.buckets), strict=True)
+                seconds.add_metric(labels, list(rows), answers.seconds)
+                named = {"dialect": labels[0], "operation": labels[1]}
+                seconds.add_sample("jobledger_request_seconds_created", named, self._began_s)
+        yield requests
+        yield seconds
 
 
 class Measures:
@@ -21,21 +76,9 @@ class Measures:
         self.registry = CollectorRegistry()
         self._queue()
         self._seal()
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._brief: dict[tuple[str, str], tuple[Counter, Counter]] = {}
-        self._requests = Counter(
-            "jobledger_requests",
-            "Requests answered.",
-            ("dialect", "operation", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "jobledger_request_seconds",
-            "Time from the request's head to its answer.",
-            ("dialect", "operation"),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self._requests = _Requests()
+        self.registry.register(self._requests)
+        self._brief: dict[tuple[str, str], Counter] = {}
         self._refusals = Counter(
             "jobledger_refusals",
             "Requests refused, by the ledger's code.",
@@ -90,15 +133,10 @@ class Measures:
         self, dialect: Dialect, operation: Operation | None, status: int, seconds: float
     ) -> None:
         """Count one answer."""
-        known = (dialect.name, operation.id if operation else "none", status)
-        counted = self._answered.get(known)
-        if counted is None:
-            # As many as there are operations and statuses: nothing of a client is in them.
-            requests = self._requests.labels(dialect.name, known[1], str(status))
-            counted = (requests, self._seconds.labels(dialect.name, known[1]))
-            self._answered[known] = counted
-        counted[0].inc()
-        counted[1].observe(seconds)
+        answers = self._requests.of(dialect.name, operation.id if operation else "none")
+        answers.statuses[status] = answers.statuses.get(status, 0) + 1
+        answers.buckets[bisect_left(_SECONDS, seconds)] += 1
+        answers.seconds += seconds
 
     def refused(self, dialect: Dialect, error: LedgerError) -> None:
         """Count one refusal."""
@@ -106,13 +144,13 @@ class Measures:
 
     def brief(self, dialect: Dialect, error: LedgerError, status: int) -> None:
         """Count one request that was refused at its head; it took no time worth telling."""
+        statuses = self._requests.of(dialect.name, "none").statuses
+        statuses[status] = statuses.get(status, 0) + 1
         counted = self._brief.get((dialect.name, error.code))
         if counted is None:
-            requests = self._requests.labels(dialect.name, "none", str(status))
-            counted = (requests, self._refusals.labels(dialect.name, error.code))
-            self._brief[(dialect.name, error.code)] = counted
-        counted[0].inc()
-        counted[1].inc()
+            counted = self._refusals.labels(dialect.name, error.code)
+            self._brief[dialect.name, error.code] = counted
+        counted.inc()
 
     def appended(self, events: int) -> None:
         """Count events of one commit."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
@@ -67,9 +68,12 @@ class Principal:
 
     def may(self, scope: Scope) -> bool:
         """Whether the scope is granted, by itself or implied by another."""
-        if scope is Scope.PUBLIC or scope in self.scopes:
-            return True
-        return any(scope in IMPLIED.get(granted, ()) for granted in self.scopes)
+        return scope is Scope.PUBLIC or scope in _granted(self.scopes)
+
+
+@cache  # of so few scopes there are few sets
+def _granted(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    return scopes.union(*(IMPLIED.get(scope, ()) for scope in scopes))
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ class Asked:
     base_url: str = ""
     target: str = ""  # path and query just as they were sent
     principal: Principal | None = None
+    lane: str = ""  # in which it waited for its turn
     as_of: AsOf | None = None
     new_id: Callable[[], UUID] = uuid7
 

@@ -110,10 +110,8 @@ def words(as_of: AsOf | None) -> dict[str, str]:
     }
 
 
-def stamped(said: Said, asked: Asked, then: Then | None) -> Said:
+def stamped(said: Said, asked: Asked, then: Then) -> Said:
     """An answer as of a position, with the position; and for ever, unless a later end of the log would be another answer."""
-    if then is None:
-        return said
     assert asked.as_of is not None, "only what was led there is stamped"
     headers = [pair for pair in said.headers if pair[0] not in ("Cache-Control", "Ledger-As-Of")]
     headers.append(("Ledger-As-Of", str(asked.as_of.position)))

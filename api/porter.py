@@ -25,8 +25,6 @@ from ledger import settings
 from ledger.errors import Busy
 
 PORTER: Final = "porter"  # in the application's state: the porter himself
-TURN: Final = "turn"  # in a request's state: its turn, where the line has asked for one
-WHOLE: Final = "whole"  # in a request's state: tells whether all of it has arrived
 CROWDED: Final = Busy("The ledger has as many connections as it takes.")
 
 
@@ -38,7 +36,7 @@ class Porter:
         self.briefs = Briefs(measures)
         self._lanes: OrderedDict[bytes, str] = OrderedDict()
         self._unread_until_s = 0.0
-        self._blind = secrets.token_bytes(32)
+        self._blinded = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
         self._public = Routes(
             {
                 path: frozenset(m for m, (_, one) in found.items() if one.scope is Right.PUBLIC)
@@ -67,7 +65,14 @@ class Porter:
     def lane(self, headers: Mapping[bytes, bytes]) -> str:
         """In which lane a request waits."""
         credential = headers.get(b"authorization") or headers.get(b"x-api-key")
-        return self._lanes.get(self._digest(credential), STRANGERS) if credential else STRANGERS
+        if not credential:
+            return STRANGERS
+        digest = self._digest(credential)
+        lane = self._lanes.get(digest)
+        if lane is None:
+            return STRANGERS
+        self._lanes.move_to_end(digest)
+        return lane
 
     def unread_s(self, now_s: float) -> float:
         """For how long the line of one more refusal is left unread: not at all, unless many are refused. Clients that wait do not notice."""
@@ -76,7 +81,9 @@ class Porter:
         return min(ahead_s, settings.UNREAD_S_MAX) if ahead_s > 0 else 0.0
 
     def met(self, asked: Asked, project: str) -> None:
-        """The credential of this request is good, in this project."""
+        """The credential of this request is good, in this project. One that waited in its lane was met before."""
+        if asked.lane == project:
+            return
         credential = _credential(asked)
         if credential:
             digest = self._digest(credential)
@@ -92,7 +99,9 @@ class Porter:
             self._lanes.pop(self._digest(credential), None)
 
     def _digest(self, credential: bytes) -> bytes:
-        return hashlib.blake2b(credential, key=self._blind, digest_size=16).digest()
+        digest = self._blinded.copy()
+        digest.update(credential)
+        return digest.digest()
 
 
 def _credential(asked: Asked) -> bytes:

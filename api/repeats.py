@@ -5,7 +5,7 @@ they are spelt out, so that an escaped letter is that letter. Errors: BadSyntax,
 
 from __future__ import annotations
 
-import json
+from json import JSONDecoder
 from typing import Any, Final
 
 from api.faults import BadSyntax
@@ -21,14 +21,17 @@ def once(pairs: list[tuple[str, Any]]) -> None:
         raise BadSyntax(f"The body has the key {twice[:_NAME_LENGTH_MAX]!r} twice in one object.")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=once)
+_scanned: Final[Any] = JSONDecoder(object_pairs_hook=once).scan_once  # type: ignore[attr-defined]
 
 
 def refuse(body: bytes) -> None:
     """Refuse a JSON body in which an object has a key twice. Bodies that are no JSON objects or lists, such as forms, pass."""
-    if body[:1] not in b"{[" and body.lstrip()[:1] not in b"{[":
-        return
+    if body[:1] not in b"{[":
+        body = body.lstrip()
+        if body[:1] not in b"{[":
+            return
+    # What stands behind it makes it no JSON, whatever that is.
     try:
-        _DECODER.decode(body.decode())
-    except (ValueError, RecursionError):
+        _scanned(body.decode(), 0)
+    except (ValueError, RecursionError, StopIteration):
         return

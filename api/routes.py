@@ -20,20 +20,24 @@ class Routes(Generic[To]):
 
     def __init__(self, leading: Mapping[str, To]) -> None:
         self._plain = {path: to for path, to in leading.items() if "{" not in path}
-        self._shaped: dict[tuple[int, str], list[tuple[re.Pattern[str], To]]] = {}
+        self._shaped: dict[str, dict[int, list[tuple[re.Pattern[str], To]]]] = {}
         for path, to in leading.items():
             if path not in self._plain:
                 first = _first(path)
                 if "{" in first:
                     raise ValueError(f"The path {path} must begin with a word of its own.")
                 pattern, _, _ = compile_path(path)
-                self._shaped.setdefault((path.count("/"), first), []).append((pattern, to))
+                shaped = self._shaped.setdefault(first, {})
+                shaped.setdefault(path.count("/"), []).append((pattern, to))
 
     def find(self, path: str) -> tuple[To, dict[str, str]] | None:
         """Where a path leads, and its parameters; None when nowhere."""
         if (to := self._plain.get(path)) is not None:
             return to, _NO_PARAMETERS
-        for pattern, to in self._shaped.get((path.count("/"), _first(path)), ()):
+        shaped = self._shaped.get(_first(path))
+        if shaped is None:
+            return None
+        for pattern, to in shaped.get(path.count("/"), ()):
             if (match := pattern.match(path)) is not None:
                 return to, match.groupdict()
         return None

@@ -138,20 +138,24 @@ class Teller:
             raise
 
     async def _answered(self, operation: Operation, asked: Asked) -> Said:
-        then = await self.travel.lead(operation, asked)
+        then = None if operation.past is None else past.read(operation.past(asked))
+        if then is not None:
+            await self.travel.lead(then, asked)
         # What takes long to read is read beside the event loop.
         large = len(asked.body) > settings.BODY_BYTES_QUICK
         question = (
             await asyncio.to_thread(_asked, operation, asked) if large else _asked(operation, asked)
         )
-        answer = await self.answer(question, asked)
-        return past.stamped(operation.tell(asked, answer), asked, then)
+        said = operation.tell(asked, await self.answer(question, asked))
+        return said if then is None else past.stamped(said, asked, then)
 
     async def answer(self, question: Question, asked: Asked) -> Answer:
         """The answer to one question."""
         match question:
             case Write():
-                return await self._save(question, asked)
+                committed = await self._commit(question)
+                await self._followed(committed.position, asked)
+                return committed
             case Resolve():
                 resolved = await self._resolve(question)
                 await self._followed(committed_position((resolved,)), asked)
@@ -184,11 +188,6 @@ class Teller:
                 return await proofs.answer(self.pool, question, seen)
             case _:
                 return await self.keyring.answer(question, asked)
-
-    async def _save(self, write: Write, asked: Asked) -> Committed:
-        committed = await self._commit(write)
-        await self._followed(committed.position, asked)
-        return committed
 
     async def _commit(self, write: Write) -> Committed:
         committed = await self.committer.commit(write)

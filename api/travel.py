@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api import past
 from api.faults import Behind
-from api.operation import Asked, Operation
+from api.operation import Asked
 from api.refusals import refusals
 from projections.past import resolve
 from projections.question import Then
@@ -30,14 +30,10 @@ class Travel:
         self._pool = pool
         self._reached = reached
 
-    async def lead(self, operation: Operation, asked: Asked) -> Then | None:
-        """Let what is asked be asked of the moment that it names; None when it names none."""
-        then = None if operation.past is None else past.read(operation.past(asked))
-        if then is None:
-            return None
+    async def lead(self, then: Then, asked: Asked) -> None:
+        """Let what is asked be asked of the moment that it names."""
         async with refusals(), self._pool.connection() as connection:
             as_of, now = await resolve(connection, asked.who.project, then)
         if not await self._reached(as_of.position):
             raise Behind(f"The read models have not reached position {as_of.position} yet.")
         past.go(asked, as_of, now)
-        return then

@@ -8,7 +8,7 @@ Units: requests, seconds of the event loop's clock. Errors: Busy and Crowded, as
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
@@ -126,7 +126,7 @@ class Turns:
             deque()
         )  # all that wait, the oldest first, and some that wait no more
         self._looking: asyncio.TimerHandle | None = None
-        self.at_work: Counter[str] = Counter()
+        self.at_work: dict[str, int] = {}
         self.working = 0
         self.waiting = 0
 
@@ -170,10 +170,13 @@ class Turns:
     def leave(self, lane: str) -> None:
         """Somebody of this lane gave his place back."""
         self.working -= 1
-        self.at_work[lane] -= 1
-        if not self.at_work[lane]:
+        left = self.at_work[lane] - 1
+        if left:
+            self.at_work[lane] = left
+        else:
             del self.at_work[lane]
-        self._seat_next()
+        if self._lanes:
+            self._seat_next()
 
     def forget(self, turn: Turn) -> None:
         """It waits no more."""
@@ -191,11 +194,11 @@ class Turns:
 
     def _has_its_share(self, lane: str) -> bool:
         # Who is not known yet may be of any project: admission counts him once he is.
-        return lane != STRANGERS and self.at_work[lane] >= self._lane_places_max
+        return lane != STRANGERS and self.at_work.get(lane, 0) >= self._lane_places_max
 
     def _seat(self, turn: Turn) -> None:
         self.working += 1
-        self.at_work[turn.lane] += 1
+        self.at_work[turn.lane] = self.at_work.get(turn.lane, 0) + 1
         turn.begin()
 
     def _seat_next(self) -> None:

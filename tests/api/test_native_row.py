@@ -28,6 +28,7 @@ def test_a_row_says_what_its_job_says(asker: Asker, data: st.DataObject) -> None
     assert isinstance(jobs, Rows)
     expected = [pydantic_core.to_json(view.job(job)).decode() for job in jobs]
     assert [row.job(one) for one in jobs.raw] == expected
+    assert [row.folded(job) for job in jobs] == expected
     page = asker.find(replace(asked, columns=("said", "number")))
     assert page.rows is not None
     assert not page.jobs
