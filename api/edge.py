@@ -126,8 +126,8 @@ class Endpoint:
                 raise self._nowhere(asked)
             check_once(asked, scope)
             reads = asked.method in ("GET", "HEAD")
-            if not reads:
-                await self._let_in(dialect, operation, asked)
+            if not reads and _says_who(dialect, operation, asked):
+                await self._admit(dialect, operation, asked)
             if not asked.query and scope["query_string"]:
                 query_of(scope)  # which says why it could not be read
             if not reads:
@@ -154,21 +154,19 @@ class Endpoint:
         self._measures.refused(dialect, error)
         return dialect.fault(asked, error)
 
-    async def _let_in(self, dialect: Dialect, operation: Operation, asked: Asked) -> None:
-        """Ask for the credential before the body is read, but where the body is a part of it."""
-        if operation.scope is Right.PUBLIC or dialect.credential_in_body:
-            return
-        if "signature-input" in asked.headers and isinstance(
-            dialect.credential(asked), SignedRequest
-        ):
-            return
-        await self._admit(dialect, operation, asked)
-
     def _nowhere(self, asked: Asked) -> LedgerError:
         if not self._operations:
             return NoSuchPath(f"Nothing is served at {asked.path[:200]}.")
         allow = tuple(sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])}))
         return WrongMethod(f"{asked.path[:200]} does not take {asked.method[:20]}.", allow=allow)
+
+
+def _says_who(dialect: Dialect, operation: Operation, asked: Asked) -> bool:
+    """Whether the credential is asked for before the body is read: but where the body is a part of it."""
+    if operation.scope is Right.PUBLIC or dialect.credential_in_body:
+        return False
+    signed = "signature-input" in asked.headers
+    return not (signed and isinstance(dialect.credential(asked), SignedRequest))
 
 
 def _unpacked(asked: Asked, body: bytes, under_way: UnderWay, bytes_max: int) -> bytes:

@@ -36,7 +36,8 @@ HEAD_TOO_LARGE: Final = TooLarge(
 
 
 class Line(HttpToolsProtocol):
-    """uvicorn's connection with deadlines. `_owing_s`: since when the client owes the rest of a request; `_stuck_s`: since when it does not read."""
+    """uvicorn's connection with deadlines. `_owing_s`: since when the client owes the rest of a request; `_stuck_s`: since when it does not read;
+    `_idle_s`: since when nothing is asked."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Line(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._owing_s: float | None = None
         self._stuck_s: float | None = None
+        self._idle_s: float | None = None
         self._in_head = True
         self._crowded = False
         self._ended = False
@@ -81,6 +83,7 @@ class Line(HttpToolsProtocol):
         """Something has arrived."""
         if self._owing_s is None:
             self._owing_s = self.loop.time()
+        self._idle_s = None
         self._message_bytes += len(data)
         super().data_received(data)
         if self.transport.is_closing():
@@ -107,10 +110,19 @@ class Line(HttpToolsProtocol):
         # It was answered before it was here.
         if not cycle.keep_alive or cycle.waiting_for_100_continue:
             self.transport.close()
-        elif self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        else:
+            self._idle_s = self.loop.time()
+
+    def on_response_complete(self) -> None:
+        """An answer is said: the next request of the line is answered, or waited for. `_look` ends the wait, so that no request needs a timer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_s = self.loop.time()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as we write."""
@@ -212,6 +224,8 @@ class Line(HttpToolsProtocol):
         owing = self._owing_s is not None and now_s - self._owing_s > owing_s_max
         if owing or (self._stuck_s is not None and now_s - self._stuck_s > settings.ANSWER_S):
             self._leave()
+        elif self._idle_s is not None and now_s - self._idle_s > settings.KEEP_ALIVE_S:
+            self.transport.close()
         else:
             self._look_later()
 

@@ -34,10 +34,11 @@ class _Answers:
 
 
 class _Requests(Collector):
-    """The figures of requests. Answers are kept by dialect and operation."""
+    """The figures of requests, and of what they appended. Answers are kept by dialect and operation."""
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], _Answers] = {}
+        self.events = 0
         self._began_s = time.time()
 
     def of(self, dialect: str, operation: str) -> _Answers:
@@ -65,8 +66,13 @@ class _Requests(Collector):
                 seconds.add_metric(labels, list(rows), answers.seconds)
                 named = {"dialect": labels[0], "operation": labels[1]}
                 seconds.add_sample("jobledger_request_seconds_created", named, self._began_s)
+        events = CounterMetricFamily(
+            "jobledger_appended_events", "Events appended by this process.", labels=()
+        )
+        events.add_metric((), self.events, created=self._began_s)
         yield requests
         yield seconds
+        yield events
 
 
 class Measures:
@@ -84,9 +90,6 @@ class Measures:
             "Requests refused, by the ledger's code.",
             ("dialect", "code"),
             registry=self.registry,
-        )
-        self._events = Counter(
-            "jobledger_appended_events", "Events appended by this process.", registry=self.registry
         )
         self.under_way = self._gauge(
             "jobledger_requests_under_way", "Requests that hold a place in this process."
@@ -154,7 +157,7 @@ class Measures:
 
     def appended(self, events: int) -> None:
         """Count events of one commit."""
-        self._events.inc(events)
+        self._requests.events += events
 
     def text(self) -> bytes:
         """All figures in Prometheus's text format."""

@@ -25,7 +25,6 @@ from ledger.settings import (
     EMBEDDED_WATCH_S,
     FILES_BESIDE_CONNECTIONS,
     GARBAGE_NEW_MAX,
-    KEEP_ALIVE_S,
     SHUTDOWN_S,
 )
 
@@ -97,7 +96,6 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=int(KEEP_ALIVE_S),
         timeout_graceful_shutdown=int(SHUTDOWN_S),
     )
     server = _Server(config, on_ready)

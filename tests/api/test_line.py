@@ -66,6 +66,19 @@ def test_nor_is_one_that_comes_after_an_answer(shared_server: LiveServer) -> Non
 
 
 @pytest.mark.usefixtures("impatient")
+def test_nor_is_the_next_request_of_a_line_that_is_idle(
+    shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red with a line that is never looked at for it; a line that is asked again within the time stays open."""
+    with connected(shared_server) as line:
+        for _ in range(3):
+            line.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert line.recv(65_536).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(settings, "KEEP_ALIVE_S", 0.2)
+        assert all_that_comes(line) == b""
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_body_that_does_not_come_is_told_so(shared_server: LiveServer) -> None:
     key = shared_server.client.headers["authorization"].encode()
     with connected(shared_server) as line:
