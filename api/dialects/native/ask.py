@@ -198,7 +198,7 @@ def _parsed(model: type[_Model], body: bytes, *, batch: bool = False) -> _Model:
 
 def holds(body: bytes, name: str) -> bool:
     """Whether the body is an object with this key at its top. Only bodies that may have it are read twice."""
-    if f'"{name}"'.encode() not in body:
+    if b'"%b"' % name.encode() not in body:
         return False
     try:
         parsed = pydantic_core.from_json(body)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring as _quoted
 from operator import attrgetter
 from typing import Any, Final
 
@@ -48,8 +48,8 @@ def job(row: Sequence[Any]) -> str:
     ) = row[:COLUMNS]  # fmt: skip
     failure = f'{{"kind":"{kind}","final":{"true" if final else "false"}}}' if kind else "null"
     return (
-        f'{{"id":"{job_id}","number":{number},"project":{_text(project)},"type":{_text(kind_of_job)},"command":{_text(command)},'
-        f'"object":{_text(object_name)},"owner":{_text(owner)},"request_id":{_text(request_id)},"source_id":{_text(source_id)},'
+        f'{{"id":"{job_id}","number":{number},"project":{_quoted(project)},"type":{_quoted(kind_of_job)},"command":{_text(command)},'
+        f'"object":{_text(object_name)},"owner":{_quoted(owner)},"request_id":{_text(request_id)},"source_id":{_text(source_id)},'
         f'"description":{_text(description)},"detail":{detail or "null"},"state":"{state}","failure":{failure},"attempts":{attempts},'
         f'"progress":{_PROGRESS.get(progress) or _json(progress)},"error_count":{error_count},'
         f'"messages":{"[]" if messages == "[]" else _json(MESSAGES.validate_json(messages))},'
@@ -63,13 +63,13 @@ def _stay(entry: Stay) -> str:
     kind = f'"{entry.kind}"' if entry.kind else "null"
     return (
         f'{{"position":{entry.position},"version":{entry.version},"state":"{entry.state}","at":{_moment(entry.at)},'
-        f'"recorded_at":{_moment(entry.recorded_at)},"actor":{_text(entry.actor)},"note":{_text(entry.note)},'
+        f'"recorded_at":{_moment(entry.recorded_at)},"actor":{_quoted(entry.actor)},"note":{_text(entry.note)},'
         f'"source_id":{_text(entry.source_id)},"kind":{kind},"final":{"true" if entry.final else "false"}}}'
     )
 
 
 def _text(text: str | None) -> str:
-    return "null" if text is None else encode_basestring(text)
+    return "null" if text is None else _quoted(text)
 
 
 @lru_cache(maxsize=1_024)
