@@ -17,10 +17,10 @@ SQL = sql.load(__file__)
 
 
 class Role(StrEnum):
-    """Who speaks. `jobledger_log`, which owns `ledger.append`, is none of them: nobody logs in as it."""
+    """Who speaks. `jobledger_log`, which owns the ways into the log, is none of them: nobody logs in as it."""
 
     READER = "jobledger_reader"  # the API's questions: sees the projects of ledger.sight, and nothing without it
-    APP = "jobledger_app"  # commits, for all projects: reads the log and calls ledger.append
+    APP = "jobledger_app"  # commits, for all projects: reads the log and calls ledger.append and ledger.append_all
     PROJECTOR = "jobledger_projector"  # reads the log, owns the read models
     PROVER = "jobledger_prover"  # reads the log, owns nothing, adds to the tree over it
     AUDITOR = "jobledger_auditor"  # the operator's questions: reads everything but keys

@@ -18,10 +18,11 @@ from api.transfer import held
 from api.transfer.held import Held
 from api.transfer.known import Known, KnownJobs
 from api.transfer.rejects import Rejects
-from ledger import bulk, imported, settings, store
+from ledger import bulk, imported, settings
 from ledger.bulk import Addition
 from ledger.codec import Row
 from ledger.errors import Conflict, IdentityTaken, Invalid, LedgerError
+from ledger.events import Created
 from ledger.imported import Claim, History
 from ledger.store import Connection, TurnedAway
 
@@ -59,6 +60,7 @@ class Importer:
         self._append = append
         self._known = KnownJobs(lookup, begin)
         self._numbers: deque[int] = deque()
+        self._drawn = 0
         self._legality = imported.Legality()
         self._looks = True  # whether the ledger is asked for a batch's jobs before it is sent
         self._again: list[History] = []
@@ -78,10 +80,12 @@ class Importer:
         return self._numbers.popleft()
 
     async def draw(self, count: int) -> None:
-        """Have at least so many numbers at hand."""
+        """Have at least so many numbers at hand. What is drawn ahead grows with what was used, and so do the gaps that it may leave."""
         if len(self._numbers) < count:
-            count = max(count, settings.NUMBERS_AHEAD)
-            self._numbers.extend(await store.numbers(self._lookup, count))
+            ahead = min(self._drawn, settings.IMPORT_EVENTS_MAX)
+            count = max(count, settings.NUMBERS_AHEAD, ahead)
+            self._numbers.extend(await bulk.numbers(self._lookup, count))
+            self._drawn += count
 
     async def take(self, histories: Sequence[History]) -> None:
         """Import a batch. Its outcome is known when the next one is taken, or at `finish`."""
@@ -115,7 +119,7 @@ class Importer:
     async def _round(self, histories: Sequence[History]) -> None:
         additions = await self._planned(histories)
         if additions and self._append:
-            batch = bulk.encode(additions)
+            batch = bulk.pack(additions)
             await self._settled()
             self._under_way = asyncio.create_task(self._save(additions, batch))
 
@@ -228,9 +232,9 @@ class Importer:
             self._numbers.append(creation.number)
             history.drawn = False
 
-    async def _save(self, additions: Sequence[Addition], batch: str) -> None:
+    async def _save(self, additions: Sequence[Addition], batch: bulk.Batch) -> None:
         try:
-            head, answers = await bulk.append(self._connection, len(additions), batch)
+            head, answers = await bulk.append(self._connection, additions, batch)
         except psycopg.DataError as error:
             # One unit holds what PostgreSQL cannot store: find it, spare the others.
             if len(additions) == 1:
@@ -238,7 +242,7 @@ class Importer:
                 self._refuse(additions[0].history, Invalid(sentence))
                 return
             for addition in additions:
-                await self._save([addition], bulk.encode([addition]))
+                await self._save([addition], bulk.pack([addition]))
             return
         events = 0
         for addition, answer in zip(additions, answers, strict=True):
@@ -275,7 +279,8 @@ def _untold(
 
 
 def _lacks_number(history: History) -> bool:
-    return history.creation is not None and history.creation.number is None
+    event = history.claims[0].event
+    return isinstance(event, Created) and event.number is None
 
 
 def _all_names(history: History) -> list[tuple[str, str]]:

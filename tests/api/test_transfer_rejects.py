@@ -12,7 +12,7 @@ import pytest
 from api.transfer.intake import Order, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
-from ledger import bulk, settings
+from ledger import arrays, bulk, settings
 from ledger.commands import Command, Write
 from ledger.committer import Committer
 from ledger.events import Created, Envelope, Noted
@@ -168,12 +168,12 @@ def test_other_writers_between_the_look_and_the_append(
     left = [2]
     append = bulk.append
 
-    async def disturbed(connection: Any, units: int, batch: str) -> Any:
+    async def disturbed(connection: Any, additions: Any, batch: Any) -> Any:
         if left[0]:
             left[0] -= 1
             async with Committer(database) as committer:
                 await committer.commit(Write((Command(job_id, Noted(), Envelope("p", "ann")),)))
-        return await append(connection, units, batch)
+        return await append(connection, additions, batch)
 
     monkeypatch.setattr(bulk, "append", disturbed)
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},{DAY},2024-01-02,,running\n")
@@ -189,13 +189,12 @@ def test_all_writers_but_one_row_are_spared_what_postgresql_cannot_hold(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No such row is known; one is made by breaking its bytes behind the encoder's back."""
-    encode = bulk.encode
+    pack = bulk.pack
 
-    def broken(additions: Any) -> str:
-        text = encode(additions)
-        return text.replace('"Bad"', '"\\u0000"') if '"Bad"' in text else text
+    def broken(additions: Any) -> Any:
+        return tuple(arrays.Array(one.replace(b"Bad", b"B\0d")) for one in pack(additions))
 
-    monkeypatch.setattr(bulk, "encode", broken)
+    monkeypatch.setattr(bulk, "pack", broken)
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},,,,new\nBad,x,{DAY},,,,new\nc,x,{DAY},,,,new\n")
     summary, rejects = imported(database, file, MAP)
     assert outcome(summary) == (2, 2, 0, 1)
