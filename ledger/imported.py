@@ -90,9 +90,13 @@ class Legality:
     def refusal(self, history: History, now: datetime) -> tuple[int, LedgerError] | None:
         """The index of the first claim that may not happen, with the reason, or None."""
         latest = now + CLAIM_AHEAD_MAX
-        if any(claim.at is not None and claim.at > latest for claim in history.claims):
-            return decided(None, history, history.claims, now).refused
-        shape = tuple([_step(claim.event) for claim in history.claims])
+        steps: list[Hashable] = []
+        for claim in history.claims:
+            if claim.at is not None and claim.at > latest:
+                return decided(None, history, history.claims, now).refused
+            event = claim.event
+            steps.append(_step(event) if type(event) in _SEVERAL else type(event))
+        shape = tuple(steps)
         if shape not in self._verdicts:
             if len(self._verdicts) >= self._shapes_max:
                 self._verdicts.clear()
@@ -100,12 +104,13 @@ class Legality:
         return self._verdicts[shape]
 
 
+_SEVERAL = frozenset({events.Created, events.Failed})  # these are judged by what they say, too
+
+
 def _step(event: Event) -> Hashable:
     if isinstance(event, events.Failed):
         return event.TOPIC, event.kind, event.final
-    if isinstance(event, events.Created):
-        return event.TOPIC, event.number is None
-    return event.TOPIC
+    return event.TOPIC, isinstance(event, events.Created) and event.number is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ def _text(parse: Callable[[str], datetime], form: str, zone: tzinfo | None) -> R
             if not isinstance(said, str):
                 raise TypeError
             moment = parse(said)
+            if moment.tzinfo is UTC:
+                return moment
             if moment.tzinfo is not None:
                 return moment.astimezone(UTC)
             if zone is not None:

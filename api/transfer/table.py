@@ -9,31 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from uuid_utils.compat import uuid7
 
 from api.transfer import cells, moment
+from api.transfer.creation import Creation, sentence
 from api.transfer.lines import Bad, Row
-from api.transfer.map import BadMap, Cell, Map
+from api.transfer.map import BadMap, Map
 from api.transfer.path import AT, Step, path
 from ledger import codec, imported, store
 from ledger.errors import LedgerError
-from ledger.events import Created, Envelope, Event, Text
+from ledger.events import Envelope, Event, Text
 from ledger.imported import Claim, History
 
 IMPLIED = "implied by the final status"
-_READ: dict[str, Callable[[Any], Any]] = {"number": cells.whole, "id": cells.uuid}
 _TEXT: TypeAdapter[str] = TypeAdapter(Text)
-
-
-class _Field(NamedTuple):
-    name: str
-    column: str | None
-    get: cells.Get
-    read: Callable[[Any], Any]
-    default: Any
 
 
 class _Entry(NamedTuple):
@@ -58,23 +49,10 @@ class Table:
         new_number: Callable[[], int],
     ) -> None:
         self._map = map_
-        self._new_number = new_number
         self._project = project
         self._envelope = Envelope(project, actor, imported.CREDENTIAL, imported=True)
         self._cell = cells.getter(columns)
-        self._fields = tuple(
-            self._field(name, cell) for name, cell in map_.job if isinstance(cell, Cell)
-        )
-        self._detail = tuple(
-            _Field(
-                one.name or one.column,
-                one.column,
-                self._cell(one.column),
-                cells.READINGS[one.reading],
-                None,
-            )
-            for one in map_.job.detail
-        )
+        self._creation = Creation(map_.job, self._cell, self._envelope, new_number)
         times = map_.times
         self._moment = moment.reader(times)
         self._columns = (times.created, times.queued, times.started, times.ended)
@@ -91,12 +69,6 @@ class Table:
             except LedgerError as error:
                 raise BadMap(f"[status.values] {word}: {error}") from error
 
-    def _field(self, name: str, cell: Cell) -> _Field:
-        read = _READ.get(name, cells.text)
-        if cell.column is not None:
-            return _Field(name, cell.column, self._cell(cell.column), read, cell.default)
-        return _Field(name, None, lambda _: cell.value, read, None)
-
     def history(self, row: Row) -> History:
         """What a row tells. Raises Bad."""
         if isinstance(row.cells, Bad):
@@ -108,27 +80,24 @@ class Table:
 
     def _history(self, row: Row) -> History:
         word = self._ending(row.cells)
-        # Where the status is no end, the column of the end often holds the time of the export instead.
-        gets = self._at if self._ends[word] else self._at[: Step.ENDED]
-        at = [None if get is None else self._time(get, row.cells) for get in gets]
+        at = self._times(row.cells, ends=self._ends[word])
         if at[Step.CREATED] is None:
             raise Bad(f"Column {self._columns[0]!r} is empty: the row has no time of its creation.")
-        entries = self._path(
-            word, queued=at[Step.QUEUED] is not None, started=at[Step.STARTED] is not None
-        )
-        job_id, event, drawn = self._created(row.cells)
-        created = _Entry(0, event, self._envelope, codec.encode(event, self._envelope))
-        entries = (created, *entries)
+        queued, started = at[Step.QUEUED] is not None, at[Step.STARTED] is not None
+        entries = self._path(word, queued=queued, started=started)
+        job_id, event, state, drawn = self._creation.told(row.cells)
+        entries = (_Entry(0, event, self._envelope, state), *entries)
         if self._note is not None and (note := self._note(row.cells)) is not None:
             entries = (*entries[:-1], self._noted(entries[-1], note))
         self._check_order(entries, at)
+        line = row.line
         claims = [
-            Claim(one.event, one.envelope, at[one.step], one.state, None, row.line)
-            for one in entries
+            Claim(event, envelope, at[step], state, None, line)
+            for step, event, envelope, state in entries
         ]
         # A number of ours, which comes first, is no name that the row is known by.
         names = tuple(store.identities_of(event)[drawn:])
-        raws = {row.line: row.raw}
+        raws = {line: row.raw}
         by_id = job_id is not None
         return History(
             self._project, job_id or uuid7(), names, claims, raws, by_id=by_id, drawn=drawn
@@ -145,14 +114,17 @@ class Table:
             )
         return word
 
-    def _time(self, get: cells.Get, row: Any) -> datetime | None:
-        said = get(row)
-        if said is None:
-            return None
+    def _times(self, row: Any, *, ends: bool) -> list[datetime | None]:
+        """The times that a row has, by step."""
+        at: list[datetime | None] = []
         try:
-            return self._moment(said)
+            # Where the status is no end, the column of the end often holds the time of the export instead.
+            for get in self._at if ends else self._at[: Step.ENDED]:
+                said = None if get is None else get(row)
+                at.append(None if said is None else self._moment(said))
         except ValueError as error:
-            raise Bad(f"Column {self._columns[self._at.index(get)]!r}: {error}") from error
+            raise Bad(f"Column {self._columns[len(at)]!r}: {error}") from error
+        return at
 
     def _path(self, word: str, *, queued: bool, started: bool) -> tuple[_Entry, ...]:
         """The entries behind the creation: the same for all rows with this status and these times."""
@@ -172,76 +144,28 @@ class Table:
             self._paths[key] = tuple(entries)
         return self._paths[key]
 
-    def _created(self, row: Any) -> tuple[UUID | None, Created, bool]:
-        """The job's id where the row has one, its creation, and whether its number had to be drawn."""
-        told: dict[str, Any] = {}
-        for name, column, get, read, default in self._fields:
-            value = get(row)
-            if value is None:
-                value = default
-            if value is not None:
-                try:
-                    told[name] = read(value)
-                except Bad as error:
-                    raise Bad(f"{_place(name, column)}: {error}") from None
-        if self._detail:
-            told["detail"] = self._read_detail(row)
-        job_id = told.pop("id", None)
-        if job_id is None and "source_id" not in told and "number" not in told:
-            raise Bad("The row has neither source_id nor number nor id.")
-        if drawn := "number" not in told:
-            told["number"] = self._new_number()
-        try:
-            return job_id, Created.model_validate(told), drawn
-        except ValidationError as error:
-            raise Bad(self._fault(error)) from error
-
-    def _read_detail(self, row: Any) -> dict[str, Any]:
-        detail = {}
-        for name, column, get, read, _ in self._detail:
-            value = get(row)
-            if value is not None:
-                try:
-                    detail[name] = read(value)
-                except Bad as error:
-                    raise Bad(f"{_place(name, column)}: {error}") from None
-        return detail
-
     def _noted(self, entry: _Entry, note: Any) -> _Entry:
         column = self._map.status.note
         try:
             envelope = replace(entry.envelope, note=_TEXT.validate_python(cells.text(note)))
         except ValidationError as error:
-            raise Bad(f"Column {column!r} (note): {_sentence(error)}") from error
+            raise Bad(f"Column {column!r} (note): {sentence(error)}") from error
         except Bad as error:
             raise Bad(f"Column {column!r} (note): {error}") from None
         return entry._replace(envelope=envelope, state=codec.encode(entry.event, envelope))
 
     def _check_order(self, entries: Sequence[_Entry], at: Sequence[datetime | None]) -> None:
-        before = 0
-        for entry in entries:
-            now, then = at[entry.step], at[before]
+        then, before = at[0], 0
+        for step, *_ in entries:
+            now = at[step]
             if now is None:
                 continue
             if then is not None and now < then:
                 raise Bad(
-                    f"Times run backwards: {self._columns[entry.step]!r} ({_shown(now)}) lies before"
+                    f"Times run backwards: {self._columns[step]!r} ({_shown(now)}) lies before"
                     f" {self._columns[before]!r} ({_shown(then)})."
                 )
-            before = entry.step
-
-    def _fault(self, error: ValidationError) -> str:
-        name = str(error.errors(include_url=False)[0]["loc"][0])
-        column = next((field.column for field in self._fields if field.name == name), None)
-        return f"{_place(name, column)}: {_sentence(error)}"
-
-
-def _place(name: str, column: str | None) -> str:
-    return name if column is None else f"Column {column!r} ({name})"
-
-
-def _sentence(error: ValidationError) -> str:
-    return f"{error.errors(include_url=False)[0]['msg'].removeprefix('Value error, ').rstrip('.')}."
+            then, before = now, step
 
 
 def _shown(moment_: datetime) -> str:
