@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from psycopg import pq
@@ -31,17 +31,20 @@ _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
 
 
-class Array(bytes):
+class Array:
     """An array, encoded."""
 
-    __slots__ = ()
+    __slots__ = ("octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
 
 
 class _ArrayDumper(Dumper):
     format = pq.Format.BINARY
 
-    def dump(self, obj: Any) -> bytes:
-        return bytes(obj)
+    def dump(self, obj: Array) -> bytes:
+        return obj.octets
 
 
 psycopg.adapters.register_dumper(Array, _ArrayDumper)

@@ -91,7 +91,7 @@ ORDER BY notification_id LIMIT %(events)s
 -- name: imported_first
 -- What the first import made, ready to be copied.
 SELECT notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id, topic, project, credential_id, state
-FROM ledger.stored_events ORDER BY notification_id LIMIT %(events)s
+FROM ledger.stored_events WHERE notification_id > %(behind)s ORDER BY notification_id LIMIT %(events)s
 
 -- name: follow
 -- What is new behind a position.

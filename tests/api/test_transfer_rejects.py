@@ -192,7 +192,7 @@ def test_all_writers_but_one_row_are_spared_what_postgresql_cannot_hold(
     pack = bulk.pack
 
     def broken(additions: Any) -> Any:
-        return tuple(arrays.Array(one.replace(b"Bad", b"B\0d")) for one in pack(additions))
+        return tuple(arrays.Array(one.octets.replace(b"Bad", b"B\0d")) for one in pack(additions))
 
     monkeypatch.setattr(bulk, "pack", broken)
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},,,,new\nBad,x,{DAY},,,,new\nc,x,{DAY},,,,new\n")
