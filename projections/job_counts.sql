@@ -25,7 +25,7 @@ WITH stored AS MATERIALIZED (
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), moved AS (
   -- Every move counts, those within the range too, so that the rows do not depend on how the log was cut into ranges.
@@ -50,7 +50,7 @@ WITH stored AS MATERIALIZED (
   SELECT x.job_id, c.project, b.event ->> 'type', coalesce(b.event ->> 'command', '')
   FROM (SELECT job_id, bool_or(moves) AS moves FROM stored GROUP BY job_id HAVING min(version) > 1) x
   JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
-  CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN ledger.body(c.state) -> 'event' END AS event OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN {c_body} -> 'event' END AS event OFFSET 0) b
 ), delta AS (
   SELECT t.project, t.type, t.command,
          CASE n.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'

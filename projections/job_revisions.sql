@@ -55,7 +55,7 @@ WITH stored AS MATERIALIZED (
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version'
            AND coalesce(b.body -> 'event' ->> 'kind' IN ('rejected', 'exception', 'item_errors'), true) AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), before AS MATERIALIZED (
   -- How each older job stood.

@@ -43,7 +43,7 @@ WITH stored AS MATERIALIZED (
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), change AS MATERIALIZED (
   SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version,

@@ -70,7 +70,7 @@ WITH stored AS (
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), event AS MATERIALIZED (
   -- What each event sets; null where it leaves things as they are.
@@ -196,7 +196,7 @@ SET object = b.event ->> 'object', owner = b.event ->> 'owner', request_id = b.e
     messages = coalesce((
       SELECT jsonb_agg(m.message ORDER BY s.originator_version, m.nth)
       FROM ledger.stored_events s
-      CROSS JOIN LATERAL jsonb_array_elements(ledger.body(s.state) -> 'event' -> 'messages') WITH ORDINALITY m (message, nth)
+      CROSS JOIN LATERAL jsonb_array_elements({s_body} -> 'event' -> 'messages') WITH ORDINALITY m (message, nth)
       WHERE s.originator_id = j.id AND s.originator_version <= j.version
     ), '[]'),
     history = (
@@ -219,7 +219,7 @@ SET object = b.event ->> 'object', owner = b.event ->> 'owner', request_id = b.e
     ) END
 FROM ledger.stored_events c
 CROSS JOIN LATERAL (
-  SELECT ledger.body(c.state) -> 'event' AS event, convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail' AS detail OFFSET 0
+  SELECT {c_body} -> 'event' AS event, convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail' AS detail OFFSET 0
 ) b
 WHERE c.originator_id = j.id AND c.originator_version = 1 AND j.id IN (
   SELECT originator_id FROM ledger.stored_events

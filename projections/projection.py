@@ -11,6 +11,8 @@ from typing import LiteralString
 
 from psycopg.sql import SQL, Composed, Identifier
 
+from projections import shape
+
 SCHEMA = "projections"
 
 
@@ -32,5 +34,9 @@ class Projection:
         return f"{self.name}_v{self.version}"
 
     def statement(self, query: str, table: str) -> Composed:
-        """One of its queries on one of its tables. `fold` takes %(from)s and %(to)s and answers how many events it took."""
-        return SQL(self.queries[query]).format(table=Identifier(SCHEMA, table))
+        """One of its queries on one of its tables. `fold` takes %(from)s and %(to)s and answers how many events it took.
+
+        `{s_body}` and `{c_body}` in it are the bodies of rows `s` and `c` of the log, in today's shape."""
+        return SQL(self.queries[query]).format(
+            table=Identifier(SCHEMA, table), s_body=shape.body("s"), c_body=shape.body("c")
+        )

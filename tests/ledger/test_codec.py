@@ -132,10 +132,12 @@ def test_the_golden_file_was_not_touched_and_covers_every_topic() -> None:
 def test_golden_bodies_decode_to_the_same_event_and_encode_to_the_same_bytes(nth: int) -> None:
     topic, state = list(golden())[nth]
     event, envelope = SPOKEN[nth]
-    assert encode(event, envelope) == state
     recorded = decode(row_of(topic, state, envelope))
     assert (recorded.event, recorded.envelope) == (event, envelope)
-    assert encode(recorded.event, recorded.envelope) == state
+    # A body in an older shape is read, and never written any more.
+    if json.loads(state).get("class_version", 1) == event.class_version:
+        assert encode(event, envelope) == state
+        assert encode(recorded.event, recorded.envelope) == state
 
 
 def test_bodies_are_plain_json_without_what_is_default() -> None:
