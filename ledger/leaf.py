@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 VERSION = b"\x01"
@@ -41,7 +42,7 @@ class Columns:
     def hash(self, blind: bytes) -> bytes:
         """What the leaf says of them."""
         ids = self.event_id + self.job_id + self.version.to_bytes(8, "big", signed=True)
-        texts = _text(self.project) + _text(self.topic) + _text(self.credential_id)
+        texts = _texts(self.project, self.topic, self.credential_id)
         return sha256(blind + ids + self.occurred + self.recorded + texts).digest()
 
 
@@ -66,6 +67,12 @@ def moment(at: datetime | None) -> bytes:
     if at is None:
         return _NO_TIME
     return b"\x01" + struct.pack(">q", (at - _EPOCH) // timedelta(microseconds=1))
+
+
+# Few are different, and a whole log is read with them.
+@lru_cache(maxsize=1024)
+def _texts(project: str, topic: str, credential_id: str | None) -> bytes:
+    return _text(project) + _text(topic) + _text(credential_id)
 
 
 def _text(text: str | None) -> bytes:
