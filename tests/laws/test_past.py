@@ -11,6 +11,7 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ from tests.fix_questions import EVERYTHING, FEW, Asker, few, laws, queries
 
 EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
 many = effort(laws, max_examples=EXAMPLES)
+# Seconds: more examples take longer, on a busy machine too.
+pytestmark = pytest.mark.timeout(120 + EXAMPLES)
 
 
 @st.composite
