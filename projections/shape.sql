@@ -1,2 +1,2 @@
 -- The lifts of stored events: topic and shapes name each (job_created_v1_v2), as `upcast_v1_v2` under the event's class does in Python. Each is an
--- expression that makes of `event`, the jsonb as the older shape has it, the jsonb of the next; a percent sign is written twice.
+-- expression that makes of `event`, the jsonb as the older shape has it, the jsonb of the next, without a percent sign.

@@ -22,6 +22,9 @@ async def page(connection: Connection, asked: Results) -> BatchPage:
     job = found[0] if found else None
     if job is None or not job.absorbed:
         return BatchPage(job)
+    kept = await batches.kept(connection, asked.project, asked.job_id)
+    if kept is None:
+        return BatchPage(job)
     results, more = await batches.results(
         connection,
         asked.project,
@@ -30,9 +33,8 @@ async def page(connection: Connection, asked: Results) -> BatchPage:
         after=asked.after,
         limit=BATCH_PAGE_ITEMS_MAX,
     )
-    # Last, since all of a batch is removed at once: what is there still had all of its results when they were read.
-    kept = await batches.kept(connection, asked.project, asked.job_id)
-    if kept is None:
+    # All of a batch is removed at once: where nothing was found, it may have been removed just now.
+    if not results and await batches.kept(connection, asked.project, asked.job_id) is None:
         return BatchPage(job)
     imported = kept.applied - kept.failed
     return BatchPage(
