@@ -7,12 +7,10 @@ under way) goes the view's own way. Nothing is checked again: what the ledger wr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 import pydantic_core
 
@@ -23,14 +21,12 @@ _PROGRESS = {0.0: "0.0", 1.0: "1.0"}
 
 
 # A row has the columns of a job in the order of its fields.
-_FIELDS: Final = [field.name for field in fields(Job)]
-_DETAIL, _MESSAGES, _HISTORY = map(_FIELDS.index, ("detail", "messages", "history"))
-_values = attrgetter(*_FIELDS)
+_DETAIL, _MESSAGES, _HISTORY = map(Job._fields.index, ("detail", "messages", "history"))
 
 
 def folded(one: Job) -> str:
     """A job that was folded, whole."""
-    row = list(_values(one))
+    row = list(one)
     if one.detail is not None:
         row[_DETAIL] = _json(one.detail)
     row[_MESSAGES] = _json(one.messages) if one.messages else "[]"
