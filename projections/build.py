@@ -161,3 +161,15 @@ def head(connection: Connection[Any]) -> int:
     row = connection.execute(SQL["head"]).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def plan_builds(connection: Connection[Any]) -> None:
+    """Fold large ranges in this session from now on, each planned anew: they are of many sizes, and the table grows."""
+    # Rows and position are lost together in a crash, and folded again.
+    connection.execute("SET synchronous_commit = off")
+    connection.execute("SET jit = off")
+    # One core a table, not more: those who read and write meanwhile come first, and other tables are built at the same time.
+    connection.execute("SET max_parallel_maintenance_workers = 0")
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute(f"SET work_mem = '{settings.REBUILD_MEMORY_MIB}MB'")
+    connection.execute("SET plan_cache_mode = force_custom_plan")

@@ -21,7 +21,7 @@ from ledger import settings
 from ledger.connection import Role, conninfo
 from ledger.errors import Busy, Invalid, LedgerError
 from projections import PROJECTIONS
-from projections.build import Build, live
+from projections.build import Build, live, plan_builds
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Positions
 
@@ -99,14 +99,7 @@ def _connection(dsn: str) -> Connection[tuple[Any, ...]]:
         conninfo(dsn, Role.PROJECTOR, statement_timeout_s=settings.REBUILD_TIMEOUT_S),
         autocommit=True,
     )
-    connection.execute("SET synchronous_commit = off")
-    connection.execute("SET jit = off")
-    # One core, and not all of that: those who read and write meanwhile come first.
-    connection.execute("SET max_parallel_maintenance_workers = 0")
-    connection.execute("SET max_parallel_workers_per_gather = 0")
-    connection.execute(f"SET work_mem = '{settings.REBUILD_MEMORY_MIB}MB'")
-    # A plan made while the new table was empty would be kept for all of it.
-    connection.execute("SET plan_cache_mode = force_custom_plan")
+    plan_builds(connection)
     return connection
 
 

@@ -19,7 +19,7 @@ from psycopg import Connection
 from ledger import settings
 from ledger.connection import Role, conninfo
 from projections.bell import Bell
-from projections.build import Build, Poison, head, live
+from projections.build import Build, Poison, head, live, plan_builds
 from projections.crier import news
 from projections.projection import Projection
 from projections.tracking import Positions
@@ -70,12 +70,7 @@ class Worker(threading.Thread):
         self._bell.close()
 
     def _work(self, connection: Connection[Any]) -> None:
-        # Rows and position are lost together in a crash, and folded again.
-        connection.execute("SET synchronous_commit = off")
-        connection.execute("SET jit = off")
-        # A build folds ranges of many sizes into a table that grows: each is planned anew.
-        connection.execute("SET plan_cache_mode = force_custom_plan")
-        connection.execute(f"SET work_mem = '{settings.REBUILD_MEMORY_MIB}MB'")
+        plan_builds(connection)
         if not self._fenced(connection):
             return
         self._bell.listen(connection)
