@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, assert_never
 
-from api.dialects.gogrid.options import Option
+from api.dialects.gogrid.options import KEPT_MAX, Option
 from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
 from api.formula import harmless
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 
-_Cell = str | int | None
-
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SPECIAL = re.compile('[",\r\n]')
 _OPTION: Final = ("id", "name", "description")
 _JOB: Final = (
@@ -33,16 +32,14 @@ _ENTRY: Final = ("id", "state.id", "state.name", "state.description", "note", "u
 def render(envelope: Envelope) -> bytes:
     """An answer in CSV."""
     columns, rows = _table(envelope)
-    summary: list[_Cell] = [envelope.status.upper(), envelope.method, "TOTAL", envelope.total]
-    if envelope.numpages is not None:
-        summary += ["NUMPAGES", envelope.numpages]
-    summary += ["START", envelope.start, "RETURNED", len(envelope.things)]
-    lines = [f"# {', '.join(map(_cell, summary))}", f"# {','.join(columns)}"]
-    lines += [f"{','.join(map(_cell, row))}," for row in rows]
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    pages = "" if envelope.numpages is None else f"NUMPAGES, {envelope.numpages}, "
+    summary = f"# {envelope.status.upper()}, {_cell(envelope.method)}, TOTAL, {envelope.total}, {pages}START, {envelope.start}, RETURNED, {len(rows)}"
+    lines = [summary, f"# {','.join(columns)}", *rows, ""]
+    return "\n".join(lines).encode("utf-8", "replace")
 
 
-def _table(envelope: Envelope) -> tuple[tuple[str, ...], list[tuple[_Cell, ...]]]:
+def _table(envelope: Envelope) -> tuple[tuple[str, ...], list[str]]:
+    """The names of the columns, and each row as a line. A row's last cell is empty."""
     jobs = [one for one in envelope.things if isinstance(one, ShownJob)]
     longest = max((len(job.history) for job in jobs), default=0)
     entries = (f"history.{nth}.{part}" for nth in range(1, longest + 1) for part in _ENTRY)
@@ -50,46 +47,37 @@ def _table(envelope: Envelope) -> tuple[tuple[str, ...], list[tuple[_Cell, ...]]
     return columns, [_row(one, longest) for one in envelope.things]
 
 
-def _row(thing: Thing, longest: int) -> tuple[_Cell, ...]:
+def _row(thing: Thing, longest: int) -> str:
     match thing:
         case ShownJob():
-            return _job(thing, longest)
+            return f"{job(thing)}{',' * len(_ENTRY) * (longest - len(thing.history))}"
         case Option():
-            return _option(thing)
+            return f"{_option(thing)},"
         case Fault(message, errorcode):
-            return (message, errorcode)
+            return f"{_cell(message)},{_cell(errorcode)},"
         case _ as never:
             assert_never(never)
 
 
-def _job(job: ShownJob, longest: int) -> tuple[_Cell, ...]:
+def job(shown: ShownJob) -> str:
+    """A job as a list tells it, less the cells of longer histories."""
+    detail = "" if shown.detail is None else _cell(_ENCODER.encode(shown.detail))
     return (
-        job.id,
-        job.owner,
-        job.createdon,
-        job.lastupdatedon,
-        job.attempts,
-        *_option(job.currentstate),
-        *_option(job.command),
-        *_option(job.objecttype),
-        None if job.detail is None else _json(job),
-        *(cell for entry in job.history for cell in _entry(entry)),
-        *((None,) * len(_ENTRY) * (longest - len(job.history))),
+        f"{shown.id},{_cell(shown.owner)},{shown.createdon},{shown.lastupdatedon},{shown.attempts},{_option(shown.currentstate)},"
+        f"{_option(shown.command)},{_option(shown.objecttype)},{detail},{''.join(map(_entry, shown.history))}"
     )
 
 
-def _json(job: ShownJob) -> str:
-    return json.dumps(job.detail, ensure_ascii=False, separators=(",", ":"))
+def _entry(entry: Entry) -> str:
+    number, state, note, updatedon = entry
+    return f"{number},{_option(state)},{'' if note is None else _cell(note)},{'' if updatedon is None else updatedon},"
 
 
-def _entry(entry: Entry) -> Iterable[_Cell]:
-    return (entry.id, *_option(entry.state), entry.note, entry.updatedon)
+@lru_cache(maxsize=KEPT_MAX)
+def _option(option: Option) -> str:
+    return f"{option.id},{_cell(option.name)},{_cell(option.description or '')}"
 
 
-def _option(option: Option) -> tuple[_Cell, ...]:
-    return (option.id, option.name, option.description)
-
-
-def _cell(value: _Cell) -> str:
-    text = harmless(value) if isinstance(value, str) else "" if value is None else str(value)
+def _cell(text: str) -> str:
+    text = harmless(text)
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if _SPECIAL.search(text) else text

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, assert_never
 
-from api.dialects.gogrid.options import Option
+from api.dialects.gogrid.options import KEPT_MAX, Option
 from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
 from ledger.events import Json
 
@@ -20,6 +21,7 @@ MEDIA_TYPE: Final = "text/xml; charset=utf-8"
 WHOLE_TEXT: Final = "toString()"
 
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile(f'{ILLEGAL.pattern}|[&<>"\r]')
 # The last one, since a parser would turn it into a plain line end.
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
@@ -40,7 +42,7 @@ def render(envelope: Envelope) -> bytes:
 def _thing(thing: Thing) -> str:
     match thing:
         case ShownJob():
-            return _job(thing)
+            return job(thing)
         case Option():
             return _option(thing)
         case Fault(message, errorcode):
@@ -49,39 +51,36 @@ def _thing(thing: Thing) -> str:
             assert_never(never)
 
 
-def _job(job: ShownJob) -> str:
-    history = "".join(_entry(entry) for entry in job.history)
-    return _object(
-        "job",
-        id=_text(job.id),
-        owner=_text(job.owner),
-        createdon=_text(job.createdon),
-        lastupdatedon=_text(job.lastupdatedon),
-        attempts=_text(job.attempts),
-        history=f"<list>{history}</list>",
-        currentstate=_option(job.currentstate),
-        command=_option(job.command),
-        objecttype=_option(job.objecttype),
-        detail="" if job.detail is None else _text(detail_text(job.detail)),
+def job(shown: ShownJob) -> str:
+    """A job as a list tells it."""
+    detail = "" if shown.detail is None else _text(detail_text(shown.detail))
+    return (
+        f'<object name="job"><attribute name="id">{shown.id}</attribute><attribute name="owner">{_text(shown.owner)}</attribute>'
+        f'<attribute name="createdon">{shown.createdon}</attribute><attribute name="lastupdatedon">{shown.lastupdatedon}</attribute>'
+        f'<attribute name="attempts">{shown.attempts}</attribute>'
+        f'<attribute name="history"><list>{"".join(map(_entry, shown.history))}</list></attribute>'
+        f'<attribute name="currentstate">{_option(shown.currentstate)}</attribute>'
+        f'<attribute name="command">{_option(shown.command)}</attribute>'
+        f'<attribute name="objecttype">{_option(shown.objecttype)}</attribute><attribute name="detail">{detail}</attribute></object>'
     )
 
 
 def _entry(entry: Entry) -> str:
-    return _object(
-        "job_history",
-        id=_text(entry.id),
-        state=_option(entry.state),
-        note=_text(entry.note),
-        updatedon=_text(entry.updatedon),
+    number, state, note, updatedon = entry
+    return (
+        f'<object name="job_history"><attribute name="id">{number}</attribute><attribute name="state">{_option(state)}</attribute>'
+        f'<attribute name="note">{"" if note is None else _text(note)}</attribute>'
+        f'<attribute name="updatedon">{"" if updatedon is None else updatedon}</attribute></object>'
     )
 
 
+@lru_cache(maxsize=KEPT_MAX)
 def _option(option: Option) -> str:
     return _object(
         "option",
-        id=_text(option.id),
+        id=str(option.id),
         name=_text(option.name),
-        description=_text(option.description),
+        description=_text(option.description or ""),
     )
 
 
@@ -91,8 +90,10 @@ def _object(name: str, /, **attributes: str) -> str:
     return f'<object name="{name}">{inner}</object>'
 
 
-def _text(value: str | int | None) -> str:
-    return "" if value is None else ILLEGAL.sub("\ufffd", str(value)).translate(_ESCAPES)
+def _text(text: str) -> str:
+    if not _SPECIAL.search(text):
+        return text
+    return ILLEGAL.sub("\ufffd", text).translate(_ESCAPES)
 
 
 def detail_text(detail: Mapping[str, Json]) -> str:

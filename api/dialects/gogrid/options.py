@@ -8,20 +8,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from ledger.events import FailureKind
 from ledger.job import State, Stay
-from projections.row import Entry
 
 DERIVED_FROM: Final = 1_000  # ids above it are derived from words; GoGrid's own stay far below
 _INT32_MAX: Final = 2**31 - 1
+# Options of words outside the tables that a process remembers, each some hundred bytes: one is derived by a hash, and a list says few words often.
+KEPT_MAX: Final = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One row of a lookup table."""
 
     id: int
@@ -107,7 +107,8 @@ TABLES: Final[Mapping[str, tuple[Option, ...]]] = MappingProxyType(
 # What stands for the command of a job that has none.
 UNSPECIFIED: Final = Option(0, "Unspecified")
 
-_STATES: Final = MappingProxyType({option.name: option for option in JOB_STATES})
+STATES: Final = MappingProxyType({option.name: option for option in JOB_STATES})
+_FAILED: Final = STATES[State.FAILED.value]
 _COMMANDS: Final = MappingProxyType({option.name: option for option in JOB_COMMANDS})
 _OBJECT_TYPES: Final = MappingProxyType({option.name: option for option in JOB_OBJECT_TYPES})
 _DECIMAL = re.compile(r"[0-9]{1,10}")
@@ -121,6 +122,7 @@ def find(table: Iterable[Option], word: str) -> Option | None:
     return next((one for one in table if one.name == word or one.id == number), None)
 
 
+@lru_cache(maxsize=KEPT_MAX)
 def command(name: str | None) -> Option:
     """The option of a job's command."""
     if name is None:
@@ -128,25 +130,24 @@ def command(name: str | None) -> Option:
     return _COMMANDS.get(name) or Option(_derived("job.command", name), name, _spelt_out(name))
 
 
+@lru_cache(maxsize=KEPT_MAX)
 def object_type(name: str) -> Option:
     """The option of a job's type. GoGrid describes none of them."""
     return _OBJECT_TYPES.get(name) or Option(_derived("job.objecttype", name), name)
 
 
-def states(history: Sequence[Stay | Entry]) -> tuple[Option, ...]:
-    """The option of each entry of a history. A final failure that no retry could mend is Fatal."""
+def states(history: Sequence[Stay]) -> tuple[Option, ...]:
+    """The option of each entry of a history."""
     found: list[Option] = []
-    failed_before = False
     for stay in history:
-        failed = stay.state == State.FAILED
-        found.append(FATAL if failed and _is_fatal(stay, failed_before) else _STATES[stay.state])
-        failed_before = failed_before or failed
+        found.append(failure(stay.kind, stay.final, found) if stay.kind else STATES[stay.state])
     return tuple(found)
 
 
-def _is_fatal(stay: Stay | Entry, failed_before: bool) -> bool:
-    rejected = stay.kind == FailureKind.REJECTED
-    return stay.final and (rejected or (stay.kind == FailureKind.EXCEPTION and failed_before))
+def failure(kind: str, final: bool, before: Sequence[Option]) -> Option:
+    """The option of a failure behind those `before` it in a history. A final one that no retry could mend is Fatal."""
+    again = kind == FailureKind.EXCEPTION and any(one in (_FAILED, FATAL) for one in before)
+    return FATAL if final and (again or kind == FailureKind.REJECTED) else _FAILED
 
 
 def _derived(table: str, name: str) -> int:

@@ -196,7 +196,7 @@ def _fault(entry: Entry, stay: Stay) -> str | None:
     """What an entry tells otherwise than the ledger. What either lacks differs in nothing."""
     if STATES[entry.state] is not stay.state or (entry.state == "Fatal" and not stay.final):
         return f"is {entry.state}, where the ledger has {stay.state.value}"
-    number = shape.entry_id(stay)
+    number = shape.entry_id(stay.source_id, stay.position)
     if stay.source_id is not None and entry.id != number:
         return f"has the id {number} in the ledger"
     if None not in (entry.updatedon, stay.at) and _ms(entry.updatedon) != _ms(stay.at):
