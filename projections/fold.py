@@ -16,6 +16,7 @@ from psycopg import sql as composed
 from psycopg.types.numeric import Int8
 
 from ledger import settings, sql
+from projections import spans
 from projections.crier import CHANNEL
 from projections.projection import Projection
 from projections.tracking import Moved
@@ -76,8 +77,9 @@ def _made(projection: Projection, table: str) -> composed.Composed:
 
 
 def _spanned(projection: Projection, query: str, table: str) -> composed.SQL:
-    """One of its queries, with the function's arguments for parameters."""
+    """One of its queries, with the function's arguments for parameters; the lengths of spans stand in it."""
     text = projection.statement(query, table).as_string()
     for nth, parameter in enumerate(("from", "to", "stretch"), 1):
         text = text.replace(f"%({parameter})s", f"${nth}")
-    return composed.SQL(text)
+    lengths = ",".join(map(str, spans.SPANS_S))
+    return composed.SQL(text.replace("%(spans_s)s", f"'{{{lengths}}}'"))

@@ -147,7 +147,7 @@ FROM (
   FROM projections.job_counts k
   CROSS JOIN LATERAL (
     SELECT t.jobs FROM projections.job_counts t
-    WHERE t.project = k.project AND t.type = k.type AND t.command = k.command AND t.state = k.state AND t.upto <= %(stood)s
+    WHERE t.project = k.project AND t.type = k.type AND t.command = k.command AND t.state = k.state AND t.span_s = 0 AND t.upto <= %(stood)s
     ORDER BY t.upto DESC LIMIT 1
   ) t
   WHERE k.project = %(project)s AND k.upto = 9223372036854775807

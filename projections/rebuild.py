@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from ledger import settings
 from ledger.connection import Role, conninfo
 from ledger.errors import Busy, Invalid, LedgerError
-from projections import PROJECTIONS
+from projections import PROJECTIONS, spans
 from projections.build import Build, live, plan_builds
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Positions
@@ -193,7 +193,7 @@ def _told(
     connection: Connection[Any], build: Build, position: int, found: Composed, project: str | None
 ) -> Compared:
     """What was found: a query of the project and the key of each row that differs."""
-    asked = {"to": position, "project": project}
+    asked = {"to": position, "project": project, "spans_s": list(spans.SPANS_S)}
     rows = connection.execute(_count(build.table), asked).fetchone()
     assert rows is not None
     keys = connection.execute(_of_project(found), asked).fetchall()

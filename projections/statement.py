@@ -6,7 +6,7 @@ job's number, so that pages are disjoint; the text depends on the question's sha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, TypeAlias
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
+from projections import total
 from projections.behind import values_of
 from projections.columns import selected
-from projections.filters import FILTERS, SORTS, Condition, Filter, Sort, Value
+from projections.filters import FILTERS, SORTS, Condition, Sort, Value
 from projections.fixed import needed
 from projections.question import After, Offset, Query
 
@@ -28,7 +29,6 @@ Parameters: TypeAlias = dict[str, Any]
 Name: TypeAlias = Literal["id", "number", "object"]
 
 NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("text")}
-_COUNTED: Final = frozenset({"state", "type", "command"})  # what the counters are kept by
 # Columns that stand before created_at in an index of their own.
 LEADING: Final = frozenset(
     row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
@@ -64,7 +64,7 @@ class Shape:
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
     window: Literal["start", "offset", "after"]
-    total: bool
+    total: total.Way
     split: tuple[int, int] | None = None
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
@@ -90,12 +90,10 @@ def page(query: Query) -> tuple[bytes, Parameters]:
     values["upto"] = values["limit"] + values.get("offset", 0)
     parted = split(clauses, order, values)
     sort = tuple(SORTS[one.column].column for one in query.sort)
-    return _page(Shape(clauses, order, window, query.total, parted, query.columns, sort)), values
-
-
-def counted(asked: Iterable[Filter | Clause]) -> bool:
-    """Whether the counters know how many jobs these conditions leave."""
-    return all(one.operator == "in" and one.column in _COUNTED for one in asked)
+    counting = total.way(query.conditions) if query.total else "untold"
+    if counting == "spans":
+        values |= total.values(query.conditions)
+    return _page(Shape(clauses, order, window, counting, parted, query.columns, sort)), values
 
 
 def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
@@ -196,7 +194,7 @@ def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Co
     )
 
 
-_NO_SHAPE: Final = Shape((), (), "start", total=False)
+_NO_SHAPE: Final = Shape((), (), "start", "untold")
 
 
 @lru_cache(maxsize=len(NAME_TYPES))
@@ -235,12 +233,10 @@ def _jobs(window: Composable, order: Composable, total: Composable, shape: Shape
 
 
 def _total(shape: Shape) -> Composable:
-    if not shape.total:
-        return SQL("NULL::bigint")
-    conditions = SQL(" AND ").join(_conditions(shape))
-    if counted(shape.clauses):
-        return TEXTS["counted"].format(conditions=conditions)
-    return SQL("(SELECT count(*) FROM projections.jobs j WHERE {})").format(conditions)
+    others = [one for one in shape.clauses if not total.is_bound(one.column)]
+    return total.text(
+        shape.total, _conditions(shape), _conditions(replace(shape, clauses=tuple(others)))
+    )
 
 
 def _conditions(shape: Shape, branch: int | None = None) -> list[Composable]:

@@ -56,12 +56,6 @@ SELECT {columns}
 FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs j WHERE j.id = ANY(%(ids)s) AND seen.sight IS NOT NULL OFFSET 0) j
 
--- name: counted
--- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.
-(SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
-             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
- FROM (SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs FROM projections.job_counts j WHERE j.upto = 9223372036854775807 AND {conditions}) c)
-
 -- name: tally
 -- The counters of one project, and how far they are; one row without a count when there are none.
 SELECT reached.job_counts, c.type, nullif(c.command, ''), c.state, c.jobs

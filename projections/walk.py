@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from projections import total
 from projections.question import Offset, Query
-from projections.statement import LEADING, counted
+from projections.statement import LEADING
 
 # Among the options of a connection string.
 OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
@@ -17,14 +18,17 @@ OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 def walks(query: Query) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
     deep = isinstance(query.window, Offset) and query.window.rows > 0
-    filters = [one.filter for one in query.conditions]
     if query.as_of is not None or deep or len(query.sort) != 1:
         return False
-    if query.total and not counted(filters):
+    if query.total and total.way(query.conditions) == "rows":
         return False
     sort = query.sort[0].column
-    if not query.conditions:
+    # A range of the order's own time is a piece of the same index.
+    conditions = [
+        one for one in query.conditions if sort != "created" or one.filter.column != "created_at"
+    ]
+    if not conditions:
         return sort in ("created", "updated", "number")
-    [condition, *others] = query.conditions
+    [condition, *others] = conditions
     single = not others and len(condition.values) == 1 and condition.filter.operator == "in"
     return single and sort == "created" and condition.filter.column in LEADING

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import pairwise, zip_longest
@@ -19,7 +18,7 @@ import pydantic_core
 from psycopg import Connection, sql
 from psycopg.rows import dict_row
 
-from ledger import events, settings
+from ledger import events
 from ledger.codec import encode
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
@@ -29,10 +28,10 @@ from projections import PROJECTIONS
 from projections.build import Build
 from projections.projection import SCHEMA, Projection
 from projections.tracking import Positions
+from tests.fix_counts import NOW, STATES, counts, spans
 from tests.histories import CREATED, past
 
 Row = dict[str, Any]
-NOW: Final = 2**63 - 1  # up to where a count of now counts
 DEADLINE_S = 30.0  # a condition that takes longer will not come true
 
 _INSERT = """
@@ -132,38 +131,19 @@ def expected(log: Iterable[Recorded]) -> dict[str, list[Row]]:
     for one in log:
         jobs[one.job_id] = evolve(jobs.get(one.job_id), one)
     found = [jobs[job_id] for job_id in sorted(jobs)]
-    names = ("project", "type", "command", "state", "upto", "jobs")
+    names = ("project", "type", "command", "state", "span_s", "upto", "jobs", *STATES)
     return {
         "jobs": [_job(job) for job in found],
         "job_states": [row for job in found for row in _stays(job)],
         "job_revisions": _revisions(log),
         "job_counts": [
-            dict(zip(names, (*words, upto, jobs), strict=True))
-            for (words, upto), jobs in sorted(
-                _counts(log).items(),
-                key=lambda item: ([w.encode() for w in item[0][0]], item[0][1]),
+            dict(zip(names, (*words, *place, *many), strict=True))
+            for (words, *place), many in sorted(
+                (counts(log) | spans(found)).items(),
+                key=lambda item: ([w.encode() for w in item[0][0]], item[0][1:]),
             )
         ],
     }
-
-
-def _counts(log: Iterable[Recorded]) -> dict[tuple[tuple[str, str, str, str], int], int]:
-    """How many jobs of each kind there are now, and were at the end of each stretch in which one came or left."""
-    jobs: dict[UUID, Job] = {}
-    now: Counter[tuple[str, str, str, str]] = Counter()
-    counts: dict[tuple[tuple[str, str, str, str], int], int] = {}
-    for one in log:
-        before = jobs.get(one.job_id)
-        job = jobs[one.job_id] = evolve(before, one)
-        if before is not None and len(before.history) == len(job.history):
-            continue
-        upto = -(-one.position // settings.COUNTS_STRETCH) * settings.COUNTS_STRETCH
-        for moved, many in ((before, -1), (job, 1)):
-            if moved is not None:
-                kind = (moved.project, moved.type, moved.command or "", moved.state.value)
-                now[kind] += many
-                counts[kind, upto] = now[kind]
-    return counts | {(kind, NOW): many for kind, many in now.items() if many}
 
 
 def _job(job: Job) -> Row:

@@ -39,8 +39,8 @@ CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
 WINDOW later AS (PARTITION BY originator_id ORDER BY originator_version)
 
 -- name: job_counts
--- How many of the same jobs there are of each kind, and were at the end of each stretch of positions, in one statement.
-INSERT INTO control.job_counts (project, type, command, state, upto, jobs)
+-- How many of the same jobs there are of each kind, and were at the end of each stretch of positions, and in each span of creation times, in one statement.
+INSERT INTO control.job_counts (project, type, command, state, span_s, upto, jobs, created, queued, processing, succeeded, failed, canceled)
 WITH told AS (
   SELECT c.originator_id, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
   FROM ledger.stored_events c
@@ -60,9 +60,21 @@ WITH told AS (
   WHERE v.version > 0
   WINDOW so_far AS (PARTITION BY s.project, t.type, t.command, n.state ORDER BY s.notification_id ROWS UNBOUNDED PRECEDING)
 )
-SELECT DISTINCT ON (project, type, command, state, upto) project, type, command, state, upto, jobs
-FROM (SELECT * FROM moved UNION ALL SELECT project, type, command, state, position, jobs, 9223372036854775807 FROM moved) m
-ORDER BY project, type, command, state, upto, position DESC
+(
+  SELECT DISTINCT ON (project, type, command, state, upto) project, type, command, state, 0, upto, jobs, NULL::bigint, NULL::bigint, NULL::bigint,
+         NULL::bigint, NULL::bigint, NULL::bigint
+  FROM (SELECT * FROM moved UNION ALL SELECT project, type, command, state, position, jobs, 9223372036854775807 FROM moved) m
+  ORDER BY project, type, command, state, upto, position DESC
+)
+UNION ALL
+SELECT c.project, '', '', '', w.span_s, (m.at / 1000000 / w.span_s + 1) * w.span_s * 1000000, count(*), count(*) FILTER (WHERE l.version = 1),
+       count(*) FILTER (WHERE l.version = 2), count(*) FILTER (WHERE l.version = 3), count(*) FILTER (WHERE l.version = 4), 0, 0
+FROM ledger.stored_events c
+JOIN (SELECT originator_id, max(originator_version) AS version FROM ledger.stored_events GROUP BY 1) l USING (originator_id)
+CROSS JOIN LATERAL (SELECT (extract(epoch FROM c.recorded_at) * 1000000)::bigint + 62135596800000000 AS at) m
+CROSS JOIN unnest(ARRAY[300, 14400, 691200, 33177600]) w (span_s)
+WHERE c.originator_version = 1
+GROUP BY 1, 5, 6
 
 -- name: job_revisions
 -- How the same jobs stood after each of their events, and how many jobs there were at each creation, in one statement.

@@ -5,6 +5,7 @@ Invariants: rows that were looked at are counted, no time. Seen red without the 
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,13 @@ from psycopg.rows import class_row
 from ledger import embedded
 from ledger.codec import Row, decode, encode
 from ledger.commands import Command
+from ledger.connection import Role, conninfo
 from ledger.decide import decide
 from ledger.job import Job, evolve
-from projections.filters import FILTERS, SORTS
-from scripts.benchmarks import dataset, plans
+from projections.filters import FILTERS, SORTS, Condition, Sort
+from projections.question import Query
+from projections.spans import SPANS_S
+from scripts.benchmarks import dataset, life, plans
 from scripts.benchmarks.scene import Ground, Sizes, scene_on
 from scripts.plans import measured
 
@@ -45,6 +49,36 @@ def test_a_page_costs_no_more_rows_than_it_must(ground: Ground) -> None:
     # An order by itself reads little but its page; ids are of all projects.
     pages = [one for one in found if not one.filter and one.order.removeprefix("-") != "id"]
     assert all(one.rows <= 2 * (plans.PAGE + 1) for one in pages)
+
+
+def test_an_exact_total_behind_a_range_looks_at_no_more_jobs_than_half_a_short_span_has(
+    ground: Ground,
+) -> None:
+    """Seen red without the spans: it looked at all that it counted, thousands."""
+    with (
+        scene_on(ground, "10M") as scene,
+        psycopg.connect(conninfo(scene.dsn, Role.READER), autocommit=True) as connection,
+    ):
+        connection.execute(plans.SQL["see"], ("{" + life.PROJECT + "}",))
+        # Of the short spans, the one with the most jobs.
+        row = connection.execute(
+            "SELECT max(jobs), sum(jobs) FROM projections.job_counts WHERE project = %s AND span_s = %s",
+            (life.PROJECT, SPANS_S[0]),
+        ).fetchone()
+        assert row is not None
+        densest, jobs = row
+        assert jobs > 10 * densest
+        for since_s, until_s in ((-1, 10**6), (100, 4_900), (149, 5_251), (1_234, 2_345), (0, 150)):
+            conditions = tuple(
+                Condition(FILTERS[name], (dataset.BEGAN + timedelta(seconds=second),))
+                for name, second in (("created_from", since_s), ("created_to", until_s))
+            )
+            state = Condition(FILTERS["state"], ("Succeeded", "Failed"))
+            for chosen in (conditions, (*conditions, state)):
+                asked = Query(life.PROJECT, chosen, (Sort("created", True),), limit=50, total=True)
+                found = plans.cost(connection, asked, "created_from", "", "-created")
+                # A page of 51 of each state is merged, and half a span may hold more than half of its jobs.
+                assert found.rows <= 2 * densest + 2 * 51, (since_s, until_s)
 
 
 def log_of(owner: psycopg.Connection[Any], jobs: int, seed: int) -> list[Row]:

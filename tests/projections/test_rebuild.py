@@ -110,7 +110,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     forging.execute("UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 2")
     forging.execute("DELETE FROM projections.job_states_v2 WHERE position = 9")
     forging.execute(
-        "UPDATE projections.job_counts_v2 SET jobs = 7 WHERE state = 'Canceled' AND upto = %s",
+        "UPDATE projections.job_counts_v3 SET jobs = 7 WHERE state = 'Canceled' AND upto = %s",
         (NOW,),
     )
     forging.execute("UPDATE projections.job_revisions_v4 SET outcome = 'Failed' WHERE position = 6")
@@ -119,7 +119,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     keys = {
         JOBS.name: (ids[2],),
         JOB_STATES.name: (ids[1], "5"),
-        JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled", str(NOW)),
+        JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled", "0", str(NOW)),
         JOB_REVISIONS.name: (ids[2], "6"),
     }
     for name in NAMES:

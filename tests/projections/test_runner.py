@@ -203,5 +203,5 @@ def test_a_new_version_is_built_beside_the_old_one_and_swapped_in(
     tables = owner.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'projections'"
     ).fetchall()
-    assert {("jobs_v2",), ("job_states_v2",), ("job_counts_v2",)} <= set(tables)
+    assert {("jobs_v2",), ("job_states_v2",), ("job_counts_v3",)} <= set(tables)
     assert ("jobs_v1",) not in tables

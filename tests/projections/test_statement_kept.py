@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -33,14 +34,25 @@ def behind(asked: Query) -> Query:
     return replace(asked, window=After((word,), 7))
 
 
-ASKED = [*PLAIN, *ONE, *map(behind, [*PLAIN, *ONE])]
+def within(asked: Query) -> Query:
+    """The same in a range of creation times."""
+    bounds = (
+        Condition(FILTERS[name], (datetime(2024, 1, day, tzinfo=UTC),))
+        for name, day in (("created_from", 2), ("created_to", 9))
+    )
+    return replace(asked, conditions=(*asked.conditions, *bounds))
+
+
+RANGES = [within(one) for one in (PLAIN[0], *ONE)]
+ASKED = [*PLAIN, *ONE, *RANGES, *map(behind, [*PLAIN, *ONE, *RANGES])]
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=range(len(ASKED)))
 def test_it_walks_one_index(planner: Connection[Any], asked: Query) -> None:
     assert walks(asked)
     nodes = kept(planner, asked)
-    column = asked.conditions[0].filter.index if asked.conditions else None
+    filters = [one.filter for one in asked.conditions if one.filter.operator == "in"]
+    column = filters[0].index if filters else None
     sorted_by = {"created": "created_at", "updated": "updated_at"}.get(asked.sort[0].column)
     plain = f"project_{sorted_by}_number" if sorted_by else "project_number"
     assert indexes(nodes) == {column or plain}
@@ -76,12 +88,31 @@ def test_a_total_of_the_counters_keeps_its_plan_too(planner: Connection[Any]) ->
         ]
 
 
+def test_a_total_behind_a_range_keeps_its_plan_too(planner: Connection[Any]) -> None:
+    """Each span is a range of the primary key, each end one of the list's own index, which alone is read."""
+    state = Condition(FILTERS["state"], ("x",))
+    for asked in (within(PLAIN[0]), within(replace(ONE[0], conditions=(state,)))):
+        counted = replace(asked, total=True)
+        assert walks(counted)
+        nodes = kept(planner, counted)
+        assert not [
+            one for one in nodes if one["Node Type"] == "Seq Scan" and "job" in one["Relation Name"]
+        ]
+        [spans] = [one for one in nodes if str(one.get("Index Name")).startswith("job_counts")]
+        assert "upto" in spans["Index Cond"]
+        alone = [one for one in of_jobs(nodes) if one["Node Type"] == "Index Only Scan"]
+        assert alone
+        assert all("created_at" in one["Index Cond"] for one in alone)
+
+
 def test_what_does_not_walk_one_index_is_planned_for_its_values() -> None:
     one, several = Condition(LEADING[0], ("x",)), Condition(LEADING[0], ("x", "y"))
     for asked in (
         Query("big", (), (Sort("owner"),)),
         Query("big", (one,), (Sort("updated"),)),
         Query("big", (several,), (Sort("created"),)),
+        within(Query("big", (), (Sort("updated"),))),
+        within(Query("big", (one, Condition(FILTERS["owner"], ("x",))), (Sort("created"),))),
         Query("big", (one, Condition(FILTERS["owner"], ("x",))), (Sort("created"),)),
         Query("big", (), (Sort("created"),), window=Offset(9)),
         Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"),), total=True),

@@ -1,0 +1,102 @@
+"""Totals: how many jobs a question is about, without counting them where counters know.
+
+Invariants: exact; by state, type and command from the counters of now; behind a range of creation times, and by whatever comes to whole states,
+from the spans that are counted and the jobs of half a short span at each end; anything else is counted. Units: jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+from psycopg.sql import SQL, Composable
+
+from ledger import sql
+from ledger.job import State
+from projections.filters import Condition
+from projections.fixed import NAMES, STANDS
+from projections.spans import Covered, cover
+
+# The comment that introduces a query is for people.
+_TEXTS: Final = MappingProxyType(
+    {name: SQL(text.partition("\n")[2].strip()) for name, text in sql.load(__file__).items()}
+)
+# kinds: counters by state, type and command; spans: those of creation times; rows: jobs.
+Way: TypeAlias = Literal["untold", "kinds", "spans", "rows"]
+
+_KINDS: Final = frozenset({"state", "type", "command"})
+_RANGE: Final = "created_at"
+_ALL: Final = frozenset(State)
+_SPANS: Final = frozenset({_RANGE, *NAMES})
+
+
+def way(conditions: Sequence[Condition]) -> Way:
+    """What knows how many jobs these conditions leave."""
+    columns = {one.filter.column for one in conditions}
+    if columns <= _KINDS:
+        return "kinds"
+    if _RANGE in columns and columns <= _SPANS and _states(conditions) is not None:
+        return "spans"
+    return "rows"
+
+
+def text(found: Way, conditions: Iterable[Composable], others: Iterable[Composable]) -> Composable:
+    """The total as an expression. `others`: the conditions that are no bounds of a range."""
+    if found == "untold":
+        return SQL("NULL::bigint")
+    conjunction = SQL(" AND ")
+    return _TEXTS[found].format(
+        conditions=conjunction.join(conditions), others=conjunction.join(others)
+    )
+
+
+def is_bound(column: str) -> bool:
+    """Whether a condition on this column bounds the range of spans."""
+    return column == _RANGE
+
+
+def values(conditions: Sequence[Condition]) -> dict[str, Any]:
+    """What a total by spans takes beside the conditions' own values. As text, so that a statement's parameters are of the same types each time."""
+    covered = _covered(conditions)
+    return {
+        "span_s": _array(one.span_s for one in covered.spans),
+        "span_after": _array(one.after for one in covered.spans),
+        "span_upto": _array(one.upto for one in covered.spans),
+        "span_states": _array(_states(conditions) or ()),
+        "end_sign": _array(one.sign for one in covered.ends),
+        "end_since": _array(one.since.isoformat() for one in covered.ends),
+        "end_until": _array(one.until.isoformat() for one in covered.ends),
+    }
+
+
+def _covered(conditions: Iterable[Condition]) -> Covered:
+    since: list[datetime] = []
+    until: list[datetime] = []
+    for one in conditions:
+        if one.filter.column == _RANGE:
+            bounds = since if one.filter.operator == ">=" else until
+            bounds += [value for value in one.values if isinstance(value, datetime)]
+    return cover(max(since, default=None), min(until, default=None))
+
+
+def _states(conditions: Iterable[Condition]) -> frozenset[State] | None:
+    """The states that conditions leave; None when they leave one in part, as they do who tell failures apart."""
+    asked = [one for one in conditions if one.filter.column in NAMES]
+    if not asked:
+        return _ALL
+    left = dict(STANDS)
+    for one in asked:
+        nth = NAMES.index(one.filter.column)
+        left = {
+            outcome: stands
+            for outcome, stands in left.items()
+            if (outcome, *stands)[nth] in one.values
+        }
+    states = frozenset(state for state, _ in left.values())
+    whole = all(outcome in left for outcome, (state, _) in STANDS.items() if state in states)
+    return states if whole else None
+
+
+def _array(elements: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, elements)) + "}"

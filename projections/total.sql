@@ -1,0 +1,40 @@
+-- name: kinds
+-- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.
+(SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
+             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
+ FROM (SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs FROM projections.job_counts j WHERE j.upto = 9223372036854775807 AND {conditions}) c)
+
+-- name: spans
+-- The same behind a range of creation times: what its spans hold, each by a walk of its own (OFFSET 0), and what is added or taken away at its ends.
+(SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
+             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
+ FROM (
+  SELECT (
+    SELECT coalesce(sum(n.jobs), 0)::bigint
+    FROM (
+      SELECT sum(k.created) AS created, sum(k.queued) AS queued, sum(k.processing) AS processing, sum(k.succeeded) AS succeeded,
+             sum(k.failed) AS failed, sum(k.canceled) AS canceled
+      FROM unnest(%(span_s)s::integer[], %(span_after)s::bigint[], %(span_upto)s::bigint[]) s (span_s, after, upto)
+      CROSS JOIN LATERAL (
+        SELECT * FROM projections.job_counts one
+        WHERE one.project = %(project)s AND one.type = '' AND one.command = '' AND one.state = '' AND one.span_s = s.span_s
+          AND one.upto > s.after AND one.upto <= s.upto OFFSET 0
+      ) k
+    ) k
+    CROSS JOIN LATERAL (
+      VALUES ('Created', k.created), ('Queued', k.queued), ('Processing', k.processing), ('Succeeded', k.succeeded), ('Failed', k.failed),
+             ('Canceled', k.canceled)
+    ) n (state, jobs)
+    WHERE n.state = ANY(%(span_states)s::text[])
+  ) + (
+    SELECT coalesce(sum(e.sign * m.jobs), 0)::bigint
+    FROM unnest(%(end_sign)s::integer[], %(end_since)s::timestamptz[], %(end_until)s::timestamptz[]) e (sign, since, until)
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS jobs FROM projections.jobs j WHERE {others} AND j.created_at >= e.since AND j.created_at <= e.until
+    ) m
+  ) AS jobs OFFSET 0
+ ) c)
+
+-- name: rows
+-- A total that nobody keeps.
+(SELECT count(*) FROM projections.jobs j WHERE {conditions})
