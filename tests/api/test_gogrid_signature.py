@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import UTC, datetime
 
 import pytest
@@ -48,6 +49,22 @@ def test_seconds_with_more_or_fewer_digits(now_s: int) -> None:
     now = datetime.fromtimestamp(now_s, UTC)
     for skew_s in (-5, -1, 0, 1, 600):
         assert matches("k", "s", sign("k", "s", now_s + skew_s), now, WINDOW_S)
+
+
+@pytest.mark.parametrize(("skew_s", "tried"), [(0, 1), (1, 2), (-1, 3), (5, 10), (601, 1_201)])
+def test_an_honest_clock_costs_a_few_hashes(
+    skew_s: int, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red: all 1,201 seconds were tried for a client who signs each request anew."""
+    compared: list[bytes] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append(one)
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert fits(NOW_S + skew_s) == (skew_s <= WINDOW_S)
+    assert len(compared) == tried
 
 
 def test_no_other_form_of_the_signature_fits() -> None:
