@@ -100,7 +100,10 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "position-apart", "P3", "A projection's position moves in a transaction of its own.",
-        (Change("projections/build.py", "with connection.pipeline(), connection.transaction():", "if connection.autocommit:"),),
+        (Change("projections/fold.sql", "AND notification_id = $1;\n  IF NOT FOUND THEN", "AND false;\n  IF false THEN"),
+         Change("projections/fold.py", "    return int(row[0])",
+                "    connection.execute('UPDATE projections.notification_tracking SET notification_id = %s WHERE application_name = %s',"
+                " (row[0], table))\n    return int(row[0])")),
         "tests/projections/test_poison.py::test_a_session_killed_between_rows_and_position_leaves_neither", "assert",
     ),
     Seed(
