@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, NewType
+from typing import Any, Final, NamedTuple, NewType
 from uuid import UUID
 
 import pydantic_core
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, pq
 
 from ledger import events, sql
 from ledger.codec import Row, decode, encode
@@ -25,6 +25,10 @@ SQL = sql.load(__file__)
 
 Position = NewType("Position", int)
 Connection = AsyncConnection[tuple[Any, ...]]
+
+# A commit as a wire sends it.
+APPEND: Final = b"(jsonb) AS SELECT head, moment, refused FROM ledger.append($1)"
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts its microseconds
 
 
 class Entry(NamedTuple):
@@ -114,6 +118,16 @@ def identities_of(event: events.Created) -> list[tuple[str, str]]:
         ("source_id", event.source_id),
     )
     return [(kind, str(value)) for kind, value in named if value is not None]
+
+
+def answered(units: Sequence[Unit], result: pq.abc.PGresult) -> list[Result]:
+    """The same of an answer in PostgreSQL's binary form."""
+    head, moment, refused = (result.get_value(0, column) or b"" for column in range(3))
+    position = int.from_bytes(head, "big")
+    recorded_at = _EPOCH + timedelta(microseconds=int.from_bytes(moment, "big", signed=True))
+    # Behind the version of the format.
+    away = pydantic_core.from_json(bytes(refused)[1:]) if refused else None
+    return results(units, position, recorded_at, away)
 
 
 def results(

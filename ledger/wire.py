@@ -1,61 +1,56 @@
-"""The wire: the connection on which one process appends, one commit at a time.
+"""The wire: a connection on which one process sends one statement again and again, one answer at a time.
 
-Invariants: a commit is on its way when `send` returns, before anybody waits for it, so that what comes next can be decided meanwhile; one is
-under way at a time; what was sent is never cancelled. Errors: psycopg's own, from `send` and from what it returns."""
+Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile; what was
+sent is never cancelled; a server that leaves is noticed while nothing is under way. Values and answers are in PostgreSQL's binary form where the
+statement's types have one. Errors: psycopg's own, from `send` and from what it returns."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
-import pydantic_core
-from psycopg import errors, pq
+from psycopg import AsyncConnection, errors, pq
 
-from ledger.store import Connection
-
-_NAME: Final = b"jobledger_append"
-_PREPARE: Final = (
-    "PREPARE jobledger_append (jsonb) AS SELECT head, moment, refused FROM ledger.append($1)"
-)
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts its microseconds
-
-# The position before the batch, the time of record, and what was refused: what ledger.append answers.
-Answer = tuple[int, datetime, list[list[Any]] | None]
+_NAME: Final = b"jobledger_wire"
+_PREPARE: Final = b"PREPARE jobledger_wire "
 
 
 class Wire:
-    """Sends batches on a connection that nobody else uses. psycopg's own cursor takes as long for one as PostgreSQL does for ten events."""
+    """Sends values on a connection that nobody else uses. psycopg's own cursor takes as long for one question as PostgreSQL does for ten events."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self.connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[pq.abc.PGresult] | None = None
         self._results: list[pq.abc.PGresult] = []
         # Of a connection that breaks, psycopg forgets the number.
         self._socket = self._pgconn.socket
         self._writes = False
-        # For as long as there is a connection: to begin and to end it with each commit takes as long as to decide two writes.
+        # For as long as there is a connection: to begin and to end it with each question takes as long as to decide two writes.
         self._loop.add_reader(self._socket, self._read)
 
     @classmethod
-    async def over(cls, connection: Connection) -> Wire:
-        """A wire over a new connection in autocommit mode."""
-        await connection.execute(_PREPARE)
+    async def over(cls, connection: AsyncConnection[Any], statement: bytes) -> Self:
+        """A wire over a new connection in autocommit mode. `statement`: as PREPARE takes it behind its name, `(types) AS ...`."""
+        try:
+            await connection.execute(_PREPARE + statement)
+        except BaseException:
+            await connection.close()
+            raise
         return cls(connection)
 
     @property
     def broken(self) -> bool:
         """Whether nothing can be sent any more."""
-        return self._connection.closed or self._connection.broken
+        return self.connection.closed or self.connection.broken
 
     async def close(self) -> None:
         """Hang up."""
         self.let_go()
-        await self._connection.close()
+        await self.connection.close()
 
     def let_go(self) -> None:
         """Hear no more of the socket, whose number may soon be another's."""
@@ -63,12 +58,12 @@ class Wire:
         self._loop.remove_writer(self._socket)
         self._writes = False
 
-    def send(self, batch: bytes) -> asyncio.Future[Answer]:
-        """Append an encoded batch; the answer comes later."""
-        assert self._answer is None, "one commit at a time"
+    def send(self, *values: bytes) -> asyncio.Future[pq.abc.PGresult]:
+        """Ask with these values; the answer comes later."""
+        assert self._answer is None, "one question at a time"
         self._results = []
         try:
-            self._pgconn.send_query_prepared(_NAME, [batch], result_format=pq.Format.BINARY)
+            self._pgconn.send_query_prepared(_NAME, values, result_format=pq.Format.BINARY)
             self._writes = bool(self._pgconn.flush())
         except psycopg.Error:
             if self.broken:
@@ -80,7 +75,7 @@ class Wire:
         return self._answer
 
     def _write(self) -> None:
-        """There is room for more of a large batch."""
+        """There is room for more of large values."""
         try:
             if not self._pgconn.flush():
                 self._written()
@@ -105,7 +100,7 @@ class Wire:
         except psycopg.Error as error:
             self._finish(error)
 
-    def _finish(self, outcome: Answer | psycopg.Error) -> None:
+    def _finish(self, outcome: pq.abc.PGresult | psycopg.Error) -> None:
         answer, self._answer = self._answer, None
         if self.broken:
             self.let_go()
@@ -118,23 +113,10 @@ class Wire:
             answer.set_result(outcome)
 
 
-def _answer(results: Sequence[pq.abc.PGresult]) -> Answer | psycopg.Error:
+def _answer(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult | psycopg.Error:
     for result in results:
-        if result.status == pq.ExecStatus.TUPLES_OK and result.ntuples == 1:
-            return _row(result)
+        if result.status == pq.ExecStatus.TUPLES_OK:
+            return result
         if result.status == pq.ExecStatus.FATAL_ERROR:
             return errors.error_from_result(result)
     return psycopg.OperationalError("the connection ended without an answer")
-
-
-def _row(result: pq.abc.PGresult) -> Answer:
-    head, moment, refused = (result.get_value(0, column) for column in range(3))
-    assert head is not None
-    assert moment is not None
-    us = int.from_bytes(moment, "big", signed=True)
-    return (
-        int.from_bytes(head, "big"),
-        _EPOCH + timedelta(microseconds=us),
-        # Behind the version of the format.
-        None if refused is None else pydantic_core.from_json(bytes(refused)[1:]),
-    )

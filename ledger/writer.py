@@ -14,6 +14,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq.abc import PGresult
 
 from ledger import durability, settings, store
 from ledger.desk import Desk, replay
@@ -22,7 +23,7 @@ from ledger.errors import Busy, Invalid, LedgerError, Unreachable
 from ledger.plan import refused, strangers, taken
 from ledger.store import Appended, Result, TurnedAway, Unit
 from ledger.waiting import Waiting, refuse_all
-from ledger.wire import Answer, Wire
+from ledger.wire import Wire
 
 Answers = list[tuple[Waiting, Result]]
 
@@ -36,7 +37,7 @@ class Flight:
     planned: Sequence[Waiting]
     units: list[Unit]
     batch: bytes
-    answer: asyncio.Future[Answer] | None = None
+    answer: asyncio.Future[PGresult] | None = None
     sent: bool = False
     uncertain: bool = False
 
@@ -135,7 +136,7 @@ class Writer:
                     self._send(flight, await self._wired())
                 assert flight.answer is not None
                 answer, flight.answer = flight.answer, None
-                results = store.results(flight.units, *await answer)
+                results = store.answered(flight.units, await answer)
                 return list(zip(flight.planned, results, strict=True))
             except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
                 await self._singly(flight, error)
@@ -226,7 +227,7 @@ class Writer:
     async def _wired(self) -> Wire:
         """The connection that appends."""
         if self._wire is None or self._wire.broken:
-            self._wire = await Wire.over(await self._connected())
+            self._wire = await Wire.over(await self._connected(), store.APPEND)
         return self._wire
 
     async def _reading(self) -> store.Connection:

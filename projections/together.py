@@ -7,17 +7,17 @@ who asked together; Busy before the first build."""
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final, Self, TypeAlias
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection, errors, pq
+from psycopg import AsyncConnection
 from psycopg.adapt import Transformer
 
 from ledger import settings, sight
-from ledger.connection import Role, alive, conninfo
+from ledger.connection import Role, conninfo
 from ledger.errors import Busy
+from ledger.wire import Wire
 from projections import statement
 from projections.row import ID, PROJECT, Rows
 
@@ -25,10 +25,10 @@ Raw: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = AsyncConnection[Raw]
 Asked: TypeAlias = tuple[str, UUID, asyncio.Future[Rows]]
 
-_NAME: Final = b"jobledger_gets"
-_PREPARE: Final = b"PREPARE jobledger_gets (uuid[], text) AS " + statement.by_id().replace(
-    b"%(ids)s", b"$1"
-).replace(b"%(sight)s", b"$2")
+# As a wire sends it.
+_STATEMENT: Final = b"(uuid[], text) AS " + statement.by_id().replace(b"%(ids)s", b"$1").replace(
+    b"%(sight)s", b"$2"
+)
 
 
 class Together:
@@ -36,7 +36,7 @@ class Together:
 
     def __init__(self, dsn: str) -> None:
         self._conninfo = conninfo(dsn, Role.READER)
-        self._connection: Connection | None = None
+        self._wire: Wire | None = None
         self._waiting: list[Asked] = []
         self._asking: asyncio.Task[None] | None = None
 
@@ -46,8 +46,8 @@ class Together:
     async def __aexit__(self, *_: object) -> None:
         if self._asking is not None:
             await self._asking
-        if self._connection is not None:
-            await self._connection.close()
+        if self._wire is not None:
+            await self._wire.close()
 
     async def job(self, project: str, job_id: UUID) -> Rows:
         """The job of a project with this id, or none."""
@@ -77,88 +77,26 @@ class Together:
 
     async def _rows(self, asked: set[tuple[str, UUID]]) -> dict[tuple[str, UUID], Raw]:
         try:
-            return await _rows(await self._connected(), asked)
+            return await _rows(await self._wired(), asked)
         except psycopg.errors.UndefinedTable as error:
             raise Busy("The read models are being made for the first time.") from error
         except psycopg.OperationalError:
-            if self._connection is None or not self._connection.closed:
+            if self._wire is None or not self._wire.broken:
                 raise
         # It broke while it was asked, and a question may be asked again.
-        return await _rows(await self._connected(), asked)
+        return await _rows(await self._wired(), asked)
 
-    async def _connected(self) -> Connection:
-        if self._connection is not None:
-            try:
-                await alive(self._connection)
-                return self._connection
-            except psycopg.OperationalError:
-                await self._connection.close()
-                self._connection = None
-        self._connection = await _prepared(self._conninfo)
-        return self._connection
+    async def _wired(self) -> Wire:
+        if self._wire is None or self._wire.broken:
+            connection: Connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+            self._wire = await Wire.over(connection, _STATEMENT)
+        return self._wire
 
 
-async def _prepared(words: str) -> Connection:
-    connection = await AsyncConnection.connect(words, autocommit=True)
-    try:
-        await connection.execute(_PREPARE)
-    except BaseException:
-        await connection.close()
-        raise
-    return connection
-
-
-async def _rows(
-    connection: Connection, asked: set[tuple[str, UUID]]
-) -> dict[tuple[str, UUID], Raw]:
+async def _rows(wire: Wire, asked: set[tuple[str, UUID]]) -> dict[tuple[str, UUID], Raw]:
     ids = ",".join([f"{job_id.int:032x}" for _, job_id in asked])
     projects = tuple(sorted({project for project, _ in asked}))
-    values = [b"{%b}" % ids.encode(), sight.array(projects).encode()]
-    result = await _result(connection.pgconn, values)
-    read = Transformer(connection)
+    result = await wire.send(b"{%b}" % ids.encode(), sight.array(projects).encode())
+    read = Transformer(wire.connection)
     read.set_pgresult(result)
     return {(row[PROJECT], row[ID]): row for row in read.load_rows(0, result.ntuples, tuple)}
-
-
-async def _result(asking: pq.abc.PGconn, values: list[bytes]) -> pq.abc.PGresult:
-    """What the database answers. A cursor takes four times as many steps, which is a third of all that a lone get takes."""
-    loop = asyncio.get_running_loop()
-    there: asyncio.Future[list[pq.abc.PGresult]] = loop.create_future()
-    found: list[pq.abc.PGresult] = []
-
-    def read() -> None:
-        try:
-            asking.consume_input()
-            while not asking.is_busy():
-                result = asking.get_result()
-                if result is None:
-                    loop.remove_reader(socket)
-                    there.set_result(found)
-                    return
-                found.append(result)
-        except psycopg.Error as error:
-            loop.remove_reader(socket)
-            there.set_exception(error)
-
-    def write() -> None:
-        # What could not be written will not be answered, which whoever reads finds out.
-        with suppress(psycopg.Error):
-            if asking.flush():
-                return
-        loop.remove_writer(socket)
-
-    socket = asking.socket
-    asking.send_query_prepared(_NAME, values, result_format=pq.Format.BINARY)
-    if asking.flush():
-        loop.add_writer(socket, write)
-    loop.add_reader(socket, read)
-    try:
-        await there
-    finally:
-        loop.remove_reader(socket)
-        loop.remove_writer(socket)
-    if not found:
-        raise psycopg.OperationalError("the connection ended without an answer")
-    if found[0].status != pq.ExecStatus.TUPLES_OK:
-        raise errors.error_from_result(found[0])
-    return found[0]

@@ -6,12 +6,16 @@ asked for a few times and the least counts, since now and then one looks after a
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
+from psycopg.pq.abc import PGresult
 
 from api.dialects import DIALECTS
 from api.dialects.dialect import Dialect
 from api.operation import Operation, Scope
+from ledger.wire import Wire
 from tests.conformance.speakers import SPEAKERS, Speaker
 from tests.conformance.stage import Stage
 
@@ -33,7 +37,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.append(query.decode() if isinstance(query, bytes) else str(query))
         return await execute(self, query, *values, **more)
 
+    send = Wire.send
+
+    def sent_again(self: Wire, *values: bytes) -> asyncio.Future[PGresult]:
+        texts.append("what the wire was made for")
+        return send(self, *values)
+
     monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
+    monkeypatch.setattr(Wire, "send", sent_again)
     return texts
 
 

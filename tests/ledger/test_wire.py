@@ -9,10 +9,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.pq.abc import PGresult
 
 from ledger import events
 from ledger.committer import Committer
-from ledger.wire import Answer, Wire
+from ledger.wire import Wire
 from tests.writes import creation, read_log, until, write
 
 pytestmark = pytest.mark.anyio
@@ -42,9 +43,9 @@ async def test_a_lonely_write_is_sent_in_the_turn_that_decides_it(
         await asyncio.sleep(0.05)
         turns, send = Turns(), Wire.send
 
-        def told(self: Wire, batch: bytes) -> asyncio.Future[Answer]:
+        def told(self: Wire, *values: bytes) -> asyncio.Future[PGresult]:
             sent.append(turns.count)
-            return send(self, batch)
+            return send(self, *values)
 
         monkeypatch.setattr(Wire, "send", told)
         began = turns.count

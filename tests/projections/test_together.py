@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from ledger import embedded, settings
+from ledger.wire import Wire
 from projections import together
 from projections.together import Together
 from tests.fix_jobs import A, B
@@ -28,9 +29,9 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
     really = together._rows
 
-    async def counted(connection: together.Connection, wanted: set[tuple[str, UUID]]) -> object:
+    async def counted(wire: Wire, wanted: set[tuple[str, UUID]]) -> object:
         asked.append(len(wanted))
-        return await really(connection, wanted)
+        return await really(wire, wanted)
 
     monkeypatch.setattr(together, "_rows", counted)
     return asked
@@ -70,13 +71,13 @@ def test_nobody_gets_what_is_not_his(asker: Asker, dsn: str, questions: list[int
 def test_the_wall_holds_without_our_own_check(asker: Asker, dsn: str) -> None:
     async def ask() -> None:
         async with Together(dsn) as gets:
-            connection = await gets._connected()
+            wire = await gets._wired()
             mine = next(job for job in asker.jobs if job.project == A)
-            assert await together._rows(connection, {(B, mine.id)}) == {}
-            assert list(await together._rows(connection, {(A, mine.id)})) == [(A, mine.id)]
+            assert await together._rows(wire, {(B, mine.id)}) == {}
+            assert list(await together._rows(wire, {(A, mine.id)})) == [(A, mine.id)]
             # Nothing is remembered of what was seen.
             rows = await (
-                await connection.execute("SELECT count(*) FROM projections.jobs")
+                await wire.connection.execute("SELECT count(*) FROM projections.jobs")
             ).fetchone()
             assert rows == (0,)
 
@@ -103,7 +104,7 @@ def test_a_lost_connection_is_made_anew(asker: Asker, dsn: str) -> None:
         mine = asker.jobs[0]
         async with Together(dsn) as gets:
             await gets.job(mine.project, mine.id)
-            before = await gets._connected()
+            before = (await gets._wired()).connection
             with psycopg.connect(dsn, autocommit=True) as owner:
                 owner.execute("SELECT pg_terminate_backend(%s, 30000)", (before.info.backend_pid,))
             assert len(await gets.job(mine.project, mine.id)) == 1
