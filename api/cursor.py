@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from functools import lru_cache
 
 import pydantic_core
 
 from ledger.errors import Invalid
-from ledger.settings import COUNT_MAX
+from ledger.past import AsOf
+from ledger.settings import COUNT_MAX, STATEMENTS_KEPT_MAX
+from projections.filters import Condition, Sort
 from projections.question import After, Query
 
 _LENGTH_MAX = 4_096  # characters: sort values are names of at most 512
@@ -59,14 +62,17 @@ def _is_after(values: object, number: object, query: Query) -> bool:
 
 def _list_of(query: Query) -> str:
     """What a cursor is bound to, as a short digest."""
-    conditions = sorted(
-        (c.filter.name, sorted(str(value) for value in c.values)) for c in query.conditions
-    )
-    words = repr(
-        (query.project, conditions, [(sort.column, sort.descending) for sort in query.sort])
-    )
-    if query.as_of is not None:
-        words += repr((query.as_of.position, str(query.as_of.happened)))
+    return _digest(query.project, query.conditions, query.sort, query.as_of)
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
+def _digest(
+    project: str, asked: tuple[Condition, ...], order: tuple[Sort, ...], as_of: AsOf | None
+) -> str:
+    conditions = sorted((c.filter.name, sorted(str(value) for value in c.values)) for c in asked)
+    words = repr((project, conditions, [(sort.column, sort.descending) for sort in order]))
+    if as_of is not None:
+        words += repr((as_of.position, str(as_of.happened)))
     return hashlib.sha256(words.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

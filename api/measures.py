@@ -91,6 +91,7 @@ class Measures:
             ("dialect", "code"),
             registry=self.registry,
         )
+        self._lists()
         self.under_way = self._gauge(
             "jobledger_requests_under_way", "Requests that hold a place in this process."
         )
@@ -117,6 +118,18 @@ class Measures:
             "jobledger_requests_waiting", "Requests that wait for a place in this process."
         )
         self.waiting = self._gauge("jobledger_commit_waiting", "Writes waiting for a commit.")
+
+    def _lists(self) -> None:
+        listed = Counter(
+            "jobledger_listed_jobs",
+            "Jobs in lists, by whether how they are said was remembered.",
+            ("remembered",),
+            registry=self.registry,
+        )
+        self._remembered, self._read = listed.labels("yes"), listed.labels("no")
+        self.lately_bytes = self._gauge(
+            "jobledger_lately_bytes", "Bytes of what is remembered of how jobs were said in lists."
+        )
 
     def _seal(self) -> None:
         self.signed = self._gauge(
@@ -158,6 +171,11 @@ class Measures:
     def appended(self, events: int) -> None:
         """Count events of one commit."""
         self._requests.events += events
+
+    def listed(self, remembered: int, read: int) -> None:
+        """Count the jobs of one list, by where their words came from."""
+        self._remembered.inc(remembered)
+        self._read.inc(read)
 
     def text(self) -> bytes:
         """All figures in Prometheus's text format."""

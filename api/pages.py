@@ -85,6 +85,7 @@ class Pages:
         measures.waiting.set(self._teller.committer.waiting)
         measures.under_way.set(self._teller.admission.requests)
         measures.turns_waiting.set(self._teller.porter.turns.waiting)
+        measures.lately_bytes.set(self._teller.lately.size_bytes)
         measures.bodies_bytes.set(self._teller.admission.bodies_bytes)
         try:
             async with self._teller.pool.connection() as connection:

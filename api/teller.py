@@ -64,6 +64,7 @@ from ledger.errors import (
 from ledger.wake import Herald
 from projections import query
 from projections.audit import Inquiry, inquire
+from projections.lately import Lately
 from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
@@ -89,6 +90,7 @@ class Teller:
         )
         self.gets = Together(dsn)
         self.waiter = Waiter(self.pool, None if run_projections else dsn, self.herald)
+        self.lately = Lately(on_told=self.measures.listed)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         issuer = Issuer(trust_of(chosen.oidc_file)) if chosen.oidc_file else None
         self.authenticator = Authenticator(self.pool, secret, issuer=issuer)
@@ -254,11 +256,11 @@ class Teller:
         if isinstance(question, Named) and question.is_get and question.project in sight:
             async with refusals():
                 return await self.gets.job(asked.who.project, question.ids[0])
-        kept = isinstance(question, Query) and walks(question)
+        kept = isinstance(question, Query | Tally) and walks(question)
         async with refusals(), (self.walks if kept else self.pool).connection() as connection:
             match question:
                 case Query():
-                    return await query.find(connection, question, sight)
+                    return await query.find(connection, question, sight, self.lately)
                 case Named():
                     return await query.named(connection, question, sight)
                 case Tally():

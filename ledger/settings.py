@@ -161,17 +161,17 @@ BRANCHES_MAX = 16  # values of one filter that are walked one by one and merged;
 GETS_MAX = 256  # jobs asked for by id in one question: each takes a few microseconds, and who comes meanwhile waits for all of them
 COUNT_EXACTLY_MAX = 10_000  # jobs counted anew while the counters lag behind them (some ms); a larger total is the counters'
 SIGHTS_KEPT_MAX = 4_096  # sets of projects of which one process keeps the SQL text (some hundred bytes each)
+LATELY_S = 5.0  # how long a process remembers how jobs were said in lists: as a revoked key is good at most; who asks less often is no load
+LATELY_BYTES_MAX = 32 * 1024 * 1024  # of what it remembers: some 20,000 jobs, which is 400 pages that are looked at again and again
 STATEMENTS_KEPT_MAX = 512  # texts of statements kept by one process (some KiB each); a question's shape, not its values, makes one
 PAST_FEW_MAX = 5_000  # jobs that have moved on since and that a list of the past puts in order itself (30 ms); of more, one is soon met in order
 PAST_STANDING_MAX = 2_000  # jobs that were in some states and that a list by last change puts in order itself (10 ms); of more, the same
-
 # --- audit -------------------------------------------------------------------------------------------------------------------------
 AUDIT_STAYS_MAX = 500_000  # stays in a state whose percentiles one answer takes: about a second of one connection
 REFUSALS_KEPT_PER_HOUR = 1_000  # refused commands of one project and hour that are kept whole; more are counted, so that no client fills the disk
 REFUSALS_WAITING_MAX = 2_000  # refused commands that wait in one process to be kept; more are counted by the metrics alone
 REFUSALS_PAUSE_S = 0.5  # how long refused commands are gathered, so that many are one commit
 REFUSAL_REASON_LENGTH_MAX = 1_000  # characters of a reason that are kept
-
 # --- credentials -------------------------------------------------------------------------------------------------------------------
 KEY_CACHE_S = 3.0  # a verified key is believed so long without asking again; revocation must bite within 5 s
 KEY_AHEAD_S = 1.5  # a key in use is looked up again at this age, while it is still believed, so that nobody waits for it

@@ -18,9 +18,10 @@ from ledger.past import AsOf
 from projections import past_way, statement
 from projections.behind import values_of
 from projections.fixed import needed
+from projections.form import Clause, Place
 from projections.past_way import COUNTED, OUTCOMES, Way
 from projections.question import After, Offset, Query
-from projections.statement import Clause, Name, Parameters, Place
+from projections.statement import Name, Parameters
 
 SQLS: Final = sql.load(__file__)
 TEXTS: Final = MappingProxyType(

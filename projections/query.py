@@ -7,19 +7,18 @@ Errors: Invalid; Busy before the first build; psycopg's own."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import psycopg
 
 from ledger import settings, sql, store
 from ledger.codec import Row, decode
-from ledger.errors import Busy, Invalid
+from ledger.errors import Invalid
 from ledger.job import Job
 from ledger.sight import Sight, array, rows
 from ledger.store import Connection
-from projections import behind, past, statement
+from projections import behind, listed, past, statement
+from projections.lately import Lately
 from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
+from projections.reader import read
 from projections.row import Rows
 from projections.walk import walks
 
@@ -29,15 +28,18 @@ SQL = sql.load(__file__)
 _NUMBER, _POSITION, _TOTAL = -3, -2, -1
 
 
-async def find(connection: Connection, query: Query, sight: Sight = None) -> Page:
-    """One page of the jobs that a question is about."""
+async def find(
+    connection: Connection, query: Query, sight: Sight = None, lately: Lately | None = None
+) -> Page:
+    """One page of the jobs that a question is about. `lately`: how jobs were said a moment ago."""
     sight = sight or (query.project,)
     if query.as_of is not None:
         return await past.find(connection, query, query.as_of, sight)
+    if query.telling is not None:
+        lately = Lately() if lately is None else lately
+        return await listed.page(connection, query, query.telling, sight, lately)
     text, values = statement.page(query)
-    if query.columns == statement.SAID:
-        return await _joined(connection, query, text, values | {"sight": array(sight)})
-    rows = await _rows(connection, sight, text, values, walk=walks(query))
+    rows = await read(connection, sight, text, values, walk=walks(query))
     found = [one for one in rows if one[_NUMBER] is not None]
     after = None
     if len(found) > query.limit:
@@ -50,14 +52,6 @@ async def find(connection: Connection, query: Query, sight: Sight = None) -> Pag
     return Page(Rows(found), after, *told)
 
 
-async def _joined(
-    connection: Connection, query: Query, text: bytes, values: statement.Parameters
-) -> Page:
-    [(said, found, *keys, number, reached, total)] = await _rows(connection, None, text, values)
-    after = behind.after_row(keys, number) if found > query.limit else None
-    return Page((), after, total, reached, said=said or b"")
-
-
 async def named(connection: Connection, asked: Named, sight: Sight = None) -> Sequence[Job]:
     """The jobs that go by these names, in the order of the names, then by number. Raises Invalid when they are too many for one answer."""
     sight = sight or (asked.project,)
@@ -65,7 +59,7 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> Se
         return await past.named(connection, asked, asked.as_of, sight)
     column, names = names_of(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    rows = await _rows(connection, sight, statement.called(column), values, walk=True)
+    rows = await read(connection, sight, statement.called(column), values, walk=True)
     found = [one for one in rows if one[_NUMBER] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
@@ -80,9 +74,11 @@ async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Co
     sight = sight or (asked.project,)
     if asked.as_of is not None:
         return await past.tally(connection, asked, asked.as_of, sight)
-    rows = await _rows(connection, sight, statement.tally(), {"project": asked.project}, walk=True)
-    counts = tuple(Count(*count) for _, *count in rows if count[0] is not None)
-    return Counts(counts, rows[0][0])
+    values = {"project": asked.project, "sight": array(sight)}
+    [(reached, *counts)] = await read(connection, None, statement.tally(), values)
+    if counts[0] is None:
+        return Counts((), reached)
+    return Counts(tuple(map(Count, *counts)), reached)
 
 
 async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Events:
@@ -104,18 +100,3 @@ async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Even
         found = await rows(connection, sight, SQL["events_of_job"], values, prepare=True)
         recorded = [decode(Row(*one)) for one in found]
     return Events(tuple(recorded), recorded[-1].position if recorded else asked.after)
-
-
-async def _rows(
-    connection: Connection,
-    sight: Sight,
-    text: bytes,
-    values: statement.Parameters,
-    *,
-    walk: bool = False,
-) -> list[tuple[Any, ...]]:
-    try:
-        # Binary results: times and ids need no parsing.
-        return await rows(connection, sight, text, values, prepare=True, binary=True, walk=walk)
-    except psycopg.errors.UndefinedTable as error:
-        raise Busy("The read models are being made for the first time.") from error

@@ -5,7 +5,7 @@ or the start, never two of them. Units: limits and offsets count jobs, positions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,11 +43,22 @@ class Then:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """How a list says each of its jobs: `say(row, about)`, of the row of these columns. What is said rests on nothing else, so that it may be
+    remembered for as long as the job does not change."""
+
+    columns: tuple[str, ...]
+    say: Callable[[tuple[Any, ...], Any], bytes]
+    about: Hashable = None
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """Which jobs of one project, in which order, how many. `total` asks for the exact number of matching jobs as well.
 
     `min_position`: answer only from read models that have reached it. `as_of`: answer what the ledger said then. `columns`: answer with these
-    values of each job, by the names of projections.columns, instead of with whole jobs; a question `as_of` is answered with jobs all the same."""
+    values of each job, by the names of projections.columns, instead of with whole jobs; `telling`: with what is said of each. A question `as_of` is
+    answered with jobs all the same."""
 
     project: str
     conditions: tuple[Condition, ...] = ()
@@ -58,21 +69,21 @@ class Query:
     min_position: int = 0
     as_of: AsOf | None = None
     columns: tuple[str, ...] = ()
+    telling: Telling | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """The jobs of a query's window, in order. `after` is where the next page begins, None on the last one; `total` None when not asked.
 
-    `rows`: the values that were asked for instead of jobs, one tuple a job; `said`: those of the column alone, as one text with commas between.
-    `jobs` is empty then."""
+    `rows`: the values that were asked for instead of jobs, one tuple a job; `said`: what is said of each job. `jobs` is empty then."""
 
     jobs: Sequence[Job]
     after: After | None
     total: int | None
     position: int
     rows: Sequence[tuple[Any, ...]] | None = None
-    said: bytes | None = None
+    said: Sequence[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

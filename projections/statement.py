@@ -5,11 +5,11 @@ job's number, so that pages are disjoint; the text depends on the question's sha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, LiteralString, TypeAlias
 
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
@@ -19,6 +19,7 @@ from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import FILTERS, SORTS, Condition, Sort, Value
 from projections.fixed import needed
+from projections.form import Clause, Place, Shape
 from projections.question import After, Offset, Query
 
 # The comment that introduces a query is for people: it would only make the statements longer.
@@ -33,45 +34,29 @@ NAME_TYPES: Final = {"id": SQL("uuid"), "number": SQL("bigint"), "object": SQL("
 LEADING: Final = frozenset(
     row.column for row in FILTERS.values() if row.index == f"project_{row.column}_created_at_number"
 )
-# The one column that is answered as one text for all jobs.
-SAID: Final = ("said",)
 OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One condition, less its values: they are the parameters c0, or c0_0, c0_1 and so on for one at a time. `many`: any may match."""
-
-    nth: int
-    operator: str
-    column: str
-    many: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One column of an order. `nth`: which of the cursor's values is the column's; None: it follows from the cursor's number."""
-
-    column: str
-    descending: bool
-    nth: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """All of a question that the text of its statement depends on. `split`: the clause that is asked one value at a time, and how many."""
-
-    clauses: tuple[Clause, ...]
-    order: tuple[Place, ...]
-    window: Literal["start", "offset", "after"]
-    total: total.Way
-    split: tuple[int, int] | None = None
-    columns: tuple[str, ...] = ()
-    sort: tuple[str, ...] = ()
 
 
 def page(query: Query) -> tuple[bytes, Parameters]:
     """The statement for one job more than a page, so that the answer tells whether there is a next one."""
+    shape, values = _asked(query)
+    return _page(shape), values
+
+
+def gathered(query: Query, columns: tuple[str, ...] = ()) -> tuple[bytes, Parameters]:
+    """The same with all jobs in one row: their numbers and versions, how far they are, the total, the values of the order of the page's last job,
+    and these columns, each an array. It takes a %(sight)s, too."""
+    text, values = _told(query, columns)
+    return text, values.copy()
+
+
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def _told(query: Query, columns: tuple[str, ...]) -> tuple[bytes, Parameters]:
+    shape, values = _asked(replace(query, columns=columns))
+    return _gathered(shape), values
+
+
+def _asked(query: Query) -> tuple[Shape, Parameters]:
     values: Parameters = {
         "project": query.project,
         "limit": query.limit + 1,
@@ -93,7 +78,7 @@ def page(query: Query) -> tuple[bytes, Parameters]:
     counting = total.way(query.conditions) if query.total else "untold"
     if counting == "spans":
         values |= total.values(query.conditions)
-    return _page(Shape(clauses, order, window, counting, parted, query.columns, sort)), values
+    return Shape(clauses, order, window, counting, parted, query.columns, sort), values
 
 
 def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
@@ -142,40 +127,43 @@ def split(
 
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
 def _page(shape: Shape) -> bytes:
-    order = _order_by(shape.order)
-    behind = [behind_in(shape.order)] if shape.window == "after" else []
-    keys = SQL(", ").join(Identifier(place.column) for place in shape.order)
-    columns = keys if shape.window == "offset" else SQL("*")
-    matching = _matching(shape, columns, behind)
-    window = TEXTS["walk" if shape.window == "offset" else "straight"].format(
-        keys=keys, matching=matching, order=order
-    )
-    order = _order_by(shape.order, "j")
-    if shape.columns == SAID:
-        return _joined(window, order, shape)
-    return _jobs(window, order, _total(shape), shape)
+    return _jobs(_window(shape), _order_by(shape.order, "j"), _total(shape), shape)
 
 
-def _joined(window: Composable, order: Composable, shape: Shape) -> bytes:
-    keys = {f"k{nth}": name for nth, name in enumerate((*shape.sort, "number"))}
-    gathered = [
-        SQL("(array_agg(w.{key}))[%(limit)s::integer - 1] AS {key}").format(key=Identifier(key))
-        for key in keys
-    ]
-    named = [SQL("{} AS {}").format(Identifier("j", keys[key]), Identifier(key)) for key in keys]
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def _gathered(shape: Shape) -> bytes:
+    columns = {f"c{nth}": selected((name,)) for nth, name in enumerate(shape.columns)}
+    keys = {f"k{nth}": Identifier("j", name) for nth, name in enumerate(shape.sort)}
+
+    def each(text: LiteralString, named: Mapping[str, Composable]) -> Composable:
+        told = (SQL(text).format(name=Identifier(name), of=of) for name, of in named.items())
+        return SQL("").join(told)
+
     return (
-        TEXTS["joined"]
+        TEXTS["gathered"]
         .format(
             reached=TEXTS["reached"],
-            columns=selected(SAID),
-            last=SQL(", ").join(Identifier("p", key) for key in keys),
-            gathered=SQL(", ").join(gathered),
-            keys=SQL(", ").join(named),
-            window=window,
-            order=order,
+            told=each(", p.{name}", keys | columns),
+            gathered=each(", (array_agg(w.{name}))[%(limit)s::integer - 1] AS {name}", keys)
+            + each(", array_agg(w.{name}) AS {name}", columns),
+            selected=each(", {of} AS {name}", keys | columns),
+            window=_window(shape, () if shape.columns else ("number", "version", *shape.sort)),
+            order=_order_by(shape.order, "j"),
             total=_total(shape),
         )
         .as_bytes()
+    )
+
+
+def _window(shape: Shape, wanted: Iterable[str] = ()) -> Composable:
+    """The jobs of the window: whole rows, or no more than the columns that are wanted, and those of the order."""
+    behind = [behind_in(shape.order)] if shape.window == "after" else []
+    names = [place.column for place in shape.order]
+    keys = SQL(", ").join(map(Identifier, names))
+    named = SQL(", ").join(map(Identifier, dict.fromkeys((*names, *wanted))))
+    columns = keys if shape.window == "offset" else named if wanted else SQL("*")
+    return TEXTS["walk" if shape.window == "offset" else "straight"].format(
+        keys=keys, matching=_matching(shape, columns, behind), order=_order_by(shape.order)
     )
 
 
@@ -210,9 +198,15 @@ def by_id() -> bytes:
     return TEXTS["by_id"].format(columns=selected(())).as_bytes()
 
 
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def by_number(columns: tuple[str, ...]) -> bytes:
+    """The statement for these columns of the jobs of %(project)s that have %(numbers)s, if it is in %(sight)s."""
+    return TEXTS["by_number"].format(columns=selected(columns)).as_bytes()
+
+
 @lru_cache(maxsize=1)
 def tally() -> bytes:
-    """The statement for the counters of %(project)s."""
+    """The statement for the counters of %(project)s, if it is in %(sight)s."""
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
 
 

@@ -1,35 +1,31 @@
 -- name: reached
--- How far each read model is.
-SELECT coalesce(max(position) FILTER (WHERE name = 'jobs'), 0) AS jobs,
-       coalesce(max(position) FILTER (WHERE name = 'job_counts'), 0) AS job_counts
-FROM projections.reached
+-- How far each read model is; who asks for one alone does not look for the other.
+SELECT coalesce((SELECT position FROM projections.reached WHERE name = 'jobs'), 0) AS jobs,
+       coalesce((SELECT position FROM projections.reached WHERE name = 'job_counts'), 0) AS job_counts
 
 -- name: page
 -- Jobs with their history, and how far the read models were when they were read; one row without a job when there are none.
-WITH reached AS MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached)
+WITH reached AS NOT MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached)
 SELECT {columns}, {keys}, reached.jobs, total.jobs
 FROM reached CROSS JOIN total LEFT JOIN ({window}) j ON true
 ORDER BY {order}
 
--- name: joined
--- The same as one text of all jobs, which costs the reader one value instead of hundreds; how many were found, one more than the page holds when
--- there is another; and where the last of the page stands in the order. The sight is set in the statement itself, as in by_id.
-SELECT p.said, p.found, {last}, p.reached, p.total
+-- name: gathered
+-- A page's jobs and one more when there is another, in their order, a column a value: one row costs the reader less than fifty, and comes in one
+-- piece. Where the last of the page stands in the order is said once. The sight is set in the statement itself, as in by_id.
+SELECT p.numbers, p.versions, p.reached, p.total{told}
 FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
 CROSS JOIN LATERAL (
-  WITH reached AS MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached WHERE seen.sight IS NOT NULL)
-  SELECT convert_to(string_agg(w.said, ',') FILTER (WHERE w.nth < %(limit)s), 'UTF8') AS said, count(*) AS found, {gathered},
-         (SELECT jobs FROM reached) AS reached, (SELECT jobs FROM total) AS total
-  FROM (
-    SELECT {columns} AS said, {keys}, row_number() OVER () AS nth FROM (SELECT * FROM ({window}) j ORDER BY {order}) j
-    WHERE seen.sight IS NOT NULL
-  ) w
+  WITH reached AS NOT MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached WHERE seen.sight IS NOT NULL)
+  SELECT coalesce(array_agg(w.number), '{{}}') AS numbers, coalesce(array_agg(w.version), '{{}}') AS versions,
+         (SELECT jobs FROM reached) AS reached, (SELECT jobs FROM total) AS total{gathered}
+  FROM (SELECT j.number, j.version{selected} FROM ({window}) j WHERE seen.sight IS NOT NULL ORDER BY {order}) w
 ) p
 
 -- name: walk
--- The window behind many jobs: the index alone is walked up to it, and only then are rows read.
+-- The window behind many jobs: the index alone is walked up to it, and only then are rows read, one by one, however many the planner fears.
 SELECT j.* FROM (SELECT {keys} FROM ({matching}) m ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s) w
-JOIN projections.jobs j ON j.project = %(project)s AND j.number = w.number
+CROSS JOIN LATERAL (SELECT * FROM projections.jobs j WHERE j.project = %(project)s AND j.number = w.number OFFSET 0) j
 
 -- name: straight
 -- The window at the start of an order, or behind a job of which the keys are known.
@@ -56,9 +52,24 @@ SELECT {columns}
 FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs j WHERE j.id = ANY(%(ids)s) AND seen.sight IS NOT NULL OFFSET 0) j
 
+-- name: by_number
+-- Jobs of a project by their numbers, behind the same wall.
+SELECT {columns}
+FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
+CROSS JOIN LATERAL (
+  SELECT * FROM projections.jobs j WHERE j.project = %(project)s AND j.number = ANY(%(numbers)s) AND seen.sight IS NOT NULL OFFSET 0
+) j
+
 -- name: tally
--- The counters of one project, and how far they are; one row without a count when there are none.
-SELECT reached.job_counts, c.type, nullif(c.command, ''), c.state, c.jobs
-FROM ({reached}) reached
-LEFT JOIN projections.job_counts c ON c.project = %(project)s AND c.upto = 9223372036854775807 AND c.jobs > 0
-ORDER BY c.type, c.command, c.state
+-- How far the counters of one project are, and the counters, a column a value. The sight is set in the statement itself, as in by_id.
+SELECT p.reached, p.types, p.commands, p.states, p.jobs
+FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
+CROSS JOIN LATERAL (
+  SELECT (SELECT reached.job_counts FROM ({reached}) reached) AS reached, array_agg(c.type) AS types, array_agg(nullif(c.command, '')) AS commands,
+         array_agg(c.state) AS states, array_agg(c.jobs) AS jobs
+  FROM (
+    SELECT j.type, j.command, j.state, j.jobs FROM projections.job_counts j
+    WHERE j.project = %(project)s AND j.upto = 9223372036854775807 AND j.jobs > 0 AND seen.sight IS NOT NULL
+    ORDER BY j.type, j.command, j.state
+  ) c
+) p

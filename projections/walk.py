@@ -8,17 +8,18 @@ from __future__ import annotations
 from typing import Final
 
 from projections import total
-from projections.question import Offset, Query
+from projections.question import Query, Tally
 from projections.statement import LEADING
 
 # Among the options of a connection string.
 OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 
-def walks(query: Query) -> bool:
+def walks(query: Query | Tally) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
-    deep = isinstance(query.window, Offset) and query.window.rows > 0
-    if query.as_of is not None or deep or len(query.sort) != 1:
+    if isinstance(query, Tally):
+        return query.as_of is None
+    if query.as_of is not None or len(query.sort) != 1:
         return False
     if query.total and total.way(query.conditions) == "rows":
         return False

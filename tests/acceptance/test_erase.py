@@ -78,6 +78,10 @@ def test_nothing_is_left_but_that_it_was_done(command: Command) -> None:
     hers, her_id = key_of(command, CANARY)
     ours, _ = key_of(command)
     job, other = leave_traces(serving, hers, ours)
+    with serving.client(ours) as api:
+        # Asked for twice, so that how the jobs are said is remembered.
+        lists = [api.get(path, headers={"X-Version": "1.0"}).text for path in 2 * LISTS]
+        assert all(CANARY in text for text in lists)
     refused = command(*WORDS)
     assert (refused.returncode, her_id in refused.stderr) == (1, True)
     command.answer("keys", "revoke", her_id)

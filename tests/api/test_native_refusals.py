@@ -137,6 +137,23 @@ def test_the_ledger_tells_of_itself(live_server: LiveServer) -> None:
     assert ready.status_code == 200, ready.text
     assert set(ready.json()["projections"]) == {one.name for one in PROJECTIONS}
     assert "jobledger_requests_total" in client.get("/metrics").text
+
+
+def test_what_is_remembered_of_lists_is_among_the_figures(live_server: LiveServer) -> None:
+    client = live_server.client
+    create(client)
+    lists = [client.get(JOBS).text for _ in range(2)]
+    assert lists[0] == lists[1]
+    figures = dict(
+        line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if line[0] != "#"
+    )
+    told = [
+        float(figures[f'jobledger_listed_jobs_total{{remembered="{one}"}}'])
+        for one in ("yes", "no")
+    ]
+    assert sum(told) == 2
+    assert told[1] >= 1
+    assert "jobledger_lately_bytes" in figures
     assert client.get("/version").json()["eventsourcing"]
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"

@@ -255,6 +255,8 @@ def test_counters_are_counts(asker: Asker, project: str) -> None:
             kind = (job.type, job.command or "", job.state.value)
             expected[kind] = expected.get(kind, 0) + 1
     counts = asker.run(query.tally(asker.connection, Tally(project)))
+    alien = {A: B, B: A}.get(project, A)
+    assert asker.run(query.tally(asker.connection, Tally(project), (alien,))).counts == ()
     found = [(count.type, count.command or "", count.state, count.jobs) for count in counts.counts]
     assert found == [(*kind, jobs) for kind, jobs in sorted(expected.items())]
     assert counts.position == len(asker.ledger.log)

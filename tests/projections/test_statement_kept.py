@@ -60,6 +60,21 @@ def test_it_walks_one_index(planner: Connection[Any], asked: Query) -> None:
     assert walk["Node Type"] == "Index Scan"
 
 
+@pytest.mark.parametrize("asked", [*PLAIN, *ONE], ids=range(len(PLAIN) + len(ONE)))
+def test_behind_many_jobs_it_walks_the_index_alone(planner: Connection[Any], asked: Query) -> None:
+    """Seen red with a join that the planner may choose: for fear of a tenth of all jobs it made a hash of them."""
+    deep = replace(asked, window=Offset(9))
+    assert walks(deep)
+    walk, row = of_jobs(kept(planner, deep))
+    if walk["Node Type"] == "Index Scan":
+        walk, row = row, walk
+    column = asked.conditions[0].filter.index if asked.conditions else None
+    sorted_by = {"created": "created_at", "updated": "updated_at"}.get(asked.sort[0].column)
+    plain = f"project_{sorted_by}_number" if sorted_by else "project_number"
+    assert (walk["Node Type"], indexes([walk])) == ("Index Only Scan", {column or plain})
+    assert (row["Node Type"], indexes([row])) == ("Index Scan", {"project_number"})
+
+
 def kept(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
     """The nodes of the plan that is kept for a question."""
     text, values = statement.page(asked)
@@ -114,7 +129,6 @@ def test_what_does_not_walk_one_index_is_planned_for_its_values() -> None:
         within(Query("big", (), (Sort("updated"),))),
         within(Query("big", (one, Condition(FILTERS["owner"], ("x",))), (Sort("created"),))),
         Query("big", (one, Condition(FILTERS["owner"], ("x",))), (Sort("created"),)),
-        Query("big", (), (Sort("created"),), window=Offset(9)),
         Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"),), total=True),
         Query("big", (Condition(FILTERS["object"], ("x",)),), (Sort("created"), Sort("updated"))),
     ):

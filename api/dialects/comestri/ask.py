@@ -12,8 +12,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from api.dialects.comestri import moments, words
-from api.dialects.comestri.entry import Listed
+from api.dialects.comestri.entry import Listed, said
 from api.dialects.comestri.models import NewJobIn
+from api.dialects.comestri.style import Style
 from api.dialects.comestri.words import Words
 from api.dialects.native.words import idempotency_key
 from api.faults import invalid
@@ -23,7 +24,7 @@ from ledger.errors import UnknownJob
 from ledger.events import Created, Envelope, Json, Queued
 from ledger.settings import COUNT_MAX, PAGE_LIMIT_MAX
 from projections.filters import FILTERS, Condition, Sort
-from projections.question import Named, Offset, Query
+from projections.question import Named, Offset, Query, Telling
 
 PER_PAGE_DEFAULT: Final = 50  # jobs on a page when the caller names no number
 PAGE_MAX: Final = 2**31 - 1  # the last page that can be asked for
@@ -34,7 +35,7 @@ _NEWEST_FIRST: Final = (Sort("created", descending=True),)
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
 
-def index(asked: Asked) -> Query:
+def index(style: Style, asked: Asked) -> Query:
     """GET /api/v2/jobs"""
     given = words.read(asked)
     page, per_page = paging(given)
@@ -46,7 +47,7 @@ def index(asked: Asked) -> Query:
         limit=per_page,
         total=True,
         as_of=asked.as_of,
-        columns=Listed._fields,
+        telling=Telling(Listed._fields, said, style),
     )
 
 

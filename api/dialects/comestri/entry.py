@@ -11,6 +11,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import pydantic_core
+
 from api.dialects.comestri.moments import told
 from api.dialects.comestri.style import Style
 from ledger.events import Json, Message
@@ -67,6 +69,11 @@ def entry(job: Job | Listed, style: Style) -> dict[str, Any]:
         "error_count": job.error_count,
         "result": _result(job, style),
     }
+
+
+def said(row: tuple[Any, ...], style: Style) -> bytes:
+    """A row of `Listed` in a list."""
+    return pydantic_core.to_json(entry(Listed._make(row), style))
 
 
 def shown(job: Job, style: Style) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _index(style: Style) -> Operation:
         path="/api/v2/jobs",
         summary="Jobs, newest first, page by page.",
         scope=Scope.JOBS_READ,
-        ask=ask.index,
+        ask=partial(ask.index, style),
         tell=partial(tell.index, style),
         past=past.of_query,
         parameters=(*_LIST_WORDS, *past.PARAMETERS),

@@ -4,7 +4,7 @@ Invariants: pure; the envelope counts as will_paginate does: `total_pages` is at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pydantic_core
@@ -25,18 +25,17 @@ def index(style: Style, asked: Asked, found: Page) -> Said:
     assert found.total is not None, "index asks for the total"
     style = _lasting(style, asked)
     page, per_page = ask.paging(words.read(asked))
-    body = {
+    envelope = {
         "page": page,
         "per_page": per_page,
         "total_pages": max(1, -(-found.total // per_page)),
         "total_entries": found.total,
-        "entries": [entry.entry(job, style) for job in _listed(found)],
     }
-    return _said(200, body, ("Ledger-Position", str(found.position)))
-
-
-def _listed(found: Page) -> Iterable[Job | entry.Listed]:
-    return found.jobs if found.rows is None else map(entry.Listed._make, found.rows)
+    entries = found.said
+    if entries is None:
+        entries = [pydantic_core.to_json(entry.entry(job, style)) for job in found.jobs]
+    body = b'%b,"entries":[%b]}' % (pydantic_core.to_json(envelope)[:-1], b",".join(entries))
+    return Said(200, body, MEDIA_TYPE, (("Ledger-Position", str(found.position)),))
 
 
 def show(style: Style, asked: Asked, found: Sequence[Job]) -> Said:

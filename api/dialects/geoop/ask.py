@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.dialects.geoop import words
 from api.dialects.geoop.changes import Standing, change, creation
-from api.dialects.geoop.entry import Listed
+from api.dialects.geoop.entry import TELLING
 from api.dialects.geoop.models import CancelIn, ChangeIn, NewJobIn
 from api.dialects.geoop.statuses import CANCELED
 from api.dialects.native.ask import conditions, envelope
@@ -60,7 +60,7 @@ def jobs(asked: Asked) -> Query:
         limit=size,
         total=counted(asked),
         as_of=asked.as_of,
-        columns=Listed._fields,
+        telling=TELLING,
     )
 
 

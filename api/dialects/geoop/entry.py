@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pydantic_core
 
 from api.dialects.geoop import statuses
 from ledger.job import Job, Stay
+from projections.question import Telling
 from projections.row import Entry, entries, messages_of
 
 
@@ -79,6 +80,18 @@ def entry(job: Job | Listed) -> dict[str, Any]:
             for stay in history
         ],
     }
+
+
+def said(job: Job | Listed) -> bytes:
+    """A job in JSON."""
+    return pydantic_core.to_json(entry(job), inf_nan_mode="null")
+
+
+def _row(row: tuple[Any, ...], _: None) -> bytes:
+    return said(Listed._make(row))
+
+
+TELLING: Final = Telling(Listed._fields, _row)
 
 
 def _stay(stay: Stay | Entry, status: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import pydantic_core
 
-from api.dialects.geoop import ask, words
-from api.dialects.geoop.entry import Listed, entry
+from api.dialects.geoop import ask, entry, words
 from api.operation import Asked, Resolved, Said
 from ledger.errors import UnknownJob
 from ledger.job import Job
@@ -23,11 +22,13 @@ MEDIA_TYPE: Final = "application/json"
 
 def said(asked: Asked, body: dict[str, Any], *headers: tuple[str, str], status: int = 200) -> Said:
     """An answer."""
+    return _said(asked, status, pydantic_core.to_json(body, inf_nan_mode="null"), *headers)
+
+
+def _said(asked: Asked, status: int, body: bytes, *headers: tuple[str, str]) -> Said:
     version = words.version(asked)
     echo = (("X-Version", version),) if version else ()
-    return Said(
-        status, pydantic_core.to_json(body, inf_nan_mode="null"), MEDIA_TYPE, (*echo, *headers)
-    )
+    return Said(status, body, MEDIA_TYPE, (*echo, *headers))
 
 
 def jobs(asked: Asked, page: Page) -> Said:
@@ -37,8 +38,8 @@ def jobs(asked: Asked, page: Page) -> Said:
     if page.total is not None:
         metadata["pagesCount"] = max(1, -(-page.total // size))
         metadata["recordsCount"] = page.total
-    listed = page.jobs if page.rows is None else [Listed(*row) for row in page.rows]
-    return _found(asked, listed, metadata, page.position)
+    told = list(map(entry.said, page.jobs)) if page.said is None else page.said
+    return _found(asked, told, metadata, page.position)
 
 
 def job(asked: Asked, found: Sequence[Job]) -> Said:
@@ -46,7 +47,7 @@ def job(asked: Asked, found: Sequence[Job]) -> Said:
     if not found:
         raise UnknownJob(f"There is no job {words.number(asked)}.")
     metadata = {"page": 1, "recordsPerPage": 1, "pagesCount": 1, "recordsCount": 1}
-    return _found(asked, found, metadata, found[0].position)
+    return _found(asked, [entry.said(found[0])], metadata, found[0].position)
 
 
 def saved(asked: Asked, resolved: Resolved) -> Said:
@@ -66,7 +67,7 @@ def saved(asked: Asked, resolved: Resolved) -> Said:
         headers.append(("Idempotency-Replayed", "true"))
     body = {
         "result": "success",
-        words.COLLECTION: [entry(one) for one in shown],
+        words.COLLECTION: [entry.entry(one) for one in shown],
         "metadata": items_metadata(len(received), ()),
     }
     return said(asked, body, *headers)
@@ -81,12 +82,10 @@ def items_metadata(received: int, invalid: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _found(
-    asked: Asked, found: Sequence[Job | Listed], metadata: dict[str, int], position: int
-) -> Said:
-    body = {
-        "result": "success",
-        words.COLLECTION: [entry(one) for one in found],
-        "metadata": metadata,
-    }
-    return said(asked, body, ("Ledger-Position", str(position)))
+def _found(asked: Asked, told: Sequence[bytes], metadata: dict[str, int], position: int) -> Said:
+    body = b'{"result":"success","%b":[%b],"metadata":%b}' % (
+        words.COLLECTION.encode(),
+        b",".join(told),
+        pydantic_core.to_json(metadata),
+    )
+    return _said(asked, 200, body, ("Ledger-Position", str(position)))

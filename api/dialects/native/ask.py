@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import pydantic_core
 from pydantic import BaseModel, ValidationError
 
 from api import cursor
+from api.dialects.native import row
 from api.dialects.native.models import NewEvent, NewEvents, NewJob, NewJobs, _NewEvent
 from api.dialects.native.words import (
     idempotency_key,
@@ -21,6 +23,7 @@ from api.dialects.native.words import (
     job_id,
     min_position,
     single,
+    single_of,
     whole,
 )
 from api.faults import Forbidden, invalid, invalid_batch
@@ -29,8 +32,9 @@ from ledger import settings
 from ledger.commands import Command, Write
 from ledger.errors import BatchRefused, Failure, Invalid
 from ledger.events import EVENTS, Created, Envelope, Event
+from ledger.past import AsOf
 from projections.filters import FILTERS, SORTS, Condition, Sort
-from projections.question import Feed, Named, Offset, Query, Tally
+from projections.question import Feed, Named, Offset, Query, Tally, Telling
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _LIST_WORDS = frozenset({"sort", "limit", "cursor", "count", "min_position"})
@@ -39,37 +43,35 @@ _FROM_THE_START = Offset(0)
 
 def page(asked: Asked) -> Query:
     """GET .../jobs, answered with each job as it is said."""
-    return jobs(asked, ("said",))
+    return jobs(asked, row.TELLING)
 
 
-def jobs(asked: Asked, columns: tuple[str, ...] = ()) -> Query:
-    """A list of jobs."""
-    words = single(asked, _LIST_WORDS, many=FILTERS)
+def jobs(asked: Asked, telling: Telling | None = None) -> Query:
+    """A list of jobs. Its words are read once, however often they come."""
+    query = _list(asked.path_params["project"], asked.query, asked.as_of, telling)
+    given = {name: word for name, word in asked.query if name == "min_position"}
+    least = min_position(asked, given)
+    return replace(query, min_position=least) if least else query
+
+
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def _list(
+    project: str, given: tuple[tuple[str, str], ...], as_of: AsOf | None, telling: Telling | None
+) -> Query:
+    words = single_of(given, _LIST_WORDS, many=FILTERS)
     query = Query(
-        project=asked.path_params["project"],
-        conditions=conditions(asked.query),
+        project=project,
+        conditions=conditions(given),
         sort=_sort(words.get("sort", "-created")),
         window=_FROM_THE_START,
         limit=whole(words, "limit", settings.PAGE_LIMIT_DEFAULT, 1, settings.PAGE_LIMIT_MAX),
         total=_count(words.get("count")),
-        min_position=min_position(asked, words),
-        as_of=asked.as_of,
-        columns=columns,
+        as_of=as_of,
+        telling=telling,
     )
     if "cursor" not in words:
         return query
     return replace(query, window=cursor.decode(words["cursor"], query))
-
-
-def listed(asked: Asked) -> Query:
-    """The same list, as far as a cursor is bound to it."""
-    sort = next((word for name, word in asked.query if name == "sort"), "-created")
-    return Query(
-        project=asked.path_params["project"],
-        conditions=conditions(asked.query),
-        sort=_sort(sort),
-        as_of=asked.as_of,
-    )
 
 
 def conditions(query: Iterable[tuple[str, str]]) -> tuple[Condition, ...]:

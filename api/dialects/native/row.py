@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import Any, Final
 
 import pydantic_core
 
 from ledger.job import Job, Stay
+from projections.question import Telling
 from projections.row import COLUMNS, MESSAGES
 
 _PROGRESS = {0.0: "0.0", 1.0: "1.0"}
@@ -62,6 +63,15 @@ def _stay(entry: Stay) -> str:
         f'"recorded_at":{_moment(entry.recorded_at)},"actor":{_quoted(entry.actor)},"note":{_text(entry.note)},'
         f'"source_id":{_text(entry.source_id)},"kind":{kind},"final":{"true" if entry.final else "false"}}}'
     )
+
+
+def _said(row: tuple[Any, ...], _: None) -> bytes:
+    text: str = row[0]
+    return text.encode()
+
+
+# A list says a job as its row does by itself, made in the database.
+TELLING: Final = Telling(("said",), _said)
 
 
 def _text(text: str | None) -> str:

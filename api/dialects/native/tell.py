@@ -23,11 +23,11 @@ def jobs(asked: Asked, page: Page) -> Said:
     """A page of jobs; the address of the next one in the body and as a Link."""
     following = None
     if page.after is not None:
-        following = view.page_url(asked, cursor=cursor.encode(page.after, ask.listed(asked)))
+        following = view.page_url(asked, cursor=cursor.encode(page.after, ask.page(asked)))
     rest: dict[str, object] = {"next": following}
     if page.total is not None:
         rest["total"] = page.total
-    told = _jobs(page.jobs) if page.said is None else page.said
+    told = _jobs(page.jobs) if page.said is None else b",".join(page.said)
     body = b'{"jobs":[%b],%b' % (told, pydantic_core.to_json(rest)[1:])
     position = ("Ledger-Position", str(page.position))
     return Said(200, body, view.JSON, (position, *_link(following)))

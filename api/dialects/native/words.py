@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from api.operation import Asked
@@ -69,8 +69,15 @@ def whole(words: dict[str, str], name: str, default: int, least: int, most: int)
 
 def single(asked: Asked, known: Collection[str], many: Collection[str] = ()) -> dict[str, str]:
     """The query's words that may come once. An unknown one is refused: a misspelt filter must not answer everything."""
+    return single_of(asked.query, known, many)
+
+
+def single_of(
+    given: Iterable[tuple[str, str]], known: Collection[str], many: Collection[str] = ()
+) -> dict[str, str]:
+    """The same of these words."""
     words: dict[str, str] = {}
-    for name, word in asked.query:
+    for name, word in given:
         if name in many:
             continue
         if name not in known:

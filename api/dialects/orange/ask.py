@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from api.dialects.orange import words
-from api.dialects.orange.item import Listed
+from api.dialects.orange.item import Listed, said
 from api.operation import Asked
 from ledger.errors import UnknownJob
 from ledger.job import Phase, State
 from ledger.settings import PAGE_LIMIT_MAX
 from projections.filters import FILTERS, Condition, job_id
-from projections.question import Named, Offset, Query
+from projections.question import Named, Offset, Query, Telling
 
 LIMIT_DEFAULT: Final = 100  # jobs in an answer when the caller names no number
 # Filters that the product lacks, under the ledger's own names.
@@ -42,7 +42,7 @@ def jobs(asked: Asked) -> Query:
         limit=words.whole(asked, "limit", LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX),
         total=True,
         as_of=asked.as_of,
-        columns=Listed._fields,
+        telling=Telling(Listed._fields, said, asked.base_url),
     )
 
 

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
+import pydantic_core
+
 from ledger.job import Job, Outcome, Phase
+from ledger.settings import SIGHTS_KEPT_MAX
 from projections.row import entries, messages_of
 
+_UTC: Final = "+00:00"
 # Why a job failed, where it does not say so itself.
 _REASONS: Final[Mapping[str, str]] = {
     Outcome.REJECTED: "The request was not acceptable.",
@@ -47,7 +52,7 @@ def item(job: Job | Listed, base_url: str) -> dict[str, Any]:
     """A job."""
     return {
         "id": str(job.id),
-        "hRef": f"{base_url}/projects/{quote(job.project, safe='')}/jobs/{job.id}",
+        "hRef": f"{base_url}/projects/{_quoted(job.project)}/jobs/{job.id}",
         "state": str(job.phase),
         "description": job.description or _described(job),
         "createdDate": told(job.created_at),
@@ -58,12 +63,24 @@ def item(job: Job | Listed, base_url: str) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=SIGHTS_KEPT_MAX)
+def _quoted(project: str) -> str:
+    return quote(project, safe="")
+
+
+def said(row: tuple[Any, ...], base_url: str) -> bytes:
+    """A row of `Listed`, in JSON."""
+    return pydantic_core.to_json(item(Listed._make(row), base_url))
+
+
 def told(moment: datetime | None) -> str | None:
     """A time as yyyy-MM-dd'T'HH:mm:ss.SSS'Z', rounded down."""
     if moment is None:
         return None
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='milliseconds')}Z"
+    text = moment.isoformat(timespec="milliseconds")
+    if not text.endswith(_UTC):  # as rows of the read model never are
+        text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix(_UTC) + "Z"
 
 
 def _described(job: Job | Listed) -> str:

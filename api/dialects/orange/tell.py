@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pydantic_core
 
-from api.dialects.orange.item import Listed, item
+from api.dialects.orange.item import item
 from api.operation import Asked, Said
 from ledger.errors import UnknownJob
 from ledger.job import Job
@@ -21,15 +21,15 @@ MEDIA_TYPE: Final = "application/json"
 def jobs(asked: Asked, found: Page) -> Said:
     """A page of jobs."""
     assert found.total is not None, "a list asks for the total"
-    listed: Sequence[Job | Listed] = (
-        found.jobs if found.rows is None else [Listed(*row) for row in found.rows]
-    )
+    listed = found.said
+    if listed is None:
+        listed = [pydantic_core.to_json(item(job, asked.base_url)) for job in found.jobs]
     headers = (
         ("X-Total-Count", str(found.total)),
         ("X-Result-Count", str(len(listed))),
         ("Ledger-Position", str(found.position)),
     )
-    return _said([item(job, asked.base_url) for job in listed], *headers)
+    return Said(200, b"[%b]" % b",".join(listed), MEDIA_TYPE, headers)
 
 
 def job(asked: Asked, found: Sequence[Job]) -> Said:

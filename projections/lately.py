@@ -1,0 +1,75 @@
+"""Lately: how jobs were said in lists a moment ago, for one process, so that what many ask for is made into words once.
+
+Invariants: nothing is said from here but what a reader was just shown behind the wall, at the version that he was shown; a newer version takes the
+older one's place, and all is forgotten some seconds after the first of it was kept, also when nobody asks any more, so that what was erased is in no
+memory for long; the bytes are bounded. Units: seconds, bytes. Errors: none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from ledger import settings
+from projections.question import Query, Telling
+
+_JOB_BYTES: Final = 320  # what a job takes in Python beside its text, and some room for its place
+_QUESTION_BYTES: Final = 100  # and the hash of a question
+
+Words = dict[int, tuple[int, bytes]]  # by a job's number: the version, and what is said of it
+
+
+class Lately:
+    """One process's. `on_told` hears how many jobs of a list were remembered, and how many were read."""
+
+    def __init__(
+        self,
+        bytes_max: int = settings.LATELY_BYTES_MAX,
+        kept_s: float = settings.LATELY_S,
+        on_told: Callable[[int, int], None] = lambda remembered, read: None,
+    ) -> None:
+        self.size_bytes = 0
+        self.on_told = on_told
+        self._bytes_max = bytes_max
+        self._kept_s = kept_s
+        self._words: dict[Telling, Words] = {}
+        self._questions: set[int] = (
+            set()
+        )  # their hashes: to take one for another costs a statement, nothing else
+        self._forgetting: asyncio.TimerHandle | None = None
+
+    def asked(self, query: Query) -> bool:
+        """Whether this very list was asked for a moment ago; from now on it was."""
+        known = hash(query)
+        if known in self._questions:
+            return True
+        self._make_room(_QUESTION_BYTES)
+        self._questions.add(known)
+        return False
+
+    def words(self, telling: Telling) -> Words:
+        """What is remembered, to be looked at and not to be changed."""
+        return self._words.get(telling) or {}
+
+    def keep(self, telling: Telling, words: Words) -> None:
+        """Remember how jobs were said."""
+        size_bytes = sum(len(text) + _JOB_BYTES for _, text in words.values())
+        if 0 < size_bytes <= self._bytes_max:
+            self._make_room(size_bytes)
+            self._words.setdefault(telling, {}).update(words)
+
+    def forget(self) -> None:
+        """Know nothing any more."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+            self._forgetting = None
+        self._words.clear()
+        self._questions.clear()
+        self.size_bytes = 0
+
+    def _make_room(self, size_bytes: int) -> None:
+        if self.size_bytes + size_bytes > self._bytes_max:
+            self.forget()
+        if self._forgetting is None:
+            self._forgetting = asyncio.get_running_loop().call_later(self._kept_s, self.forget)
+        self.size_bytes += size_bytes
