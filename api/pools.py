@@ -37,6 +37,7 @@ def _pool(name: str, words: str, connections_max: int) -> Pool:
         min_size=min(2, connections_max),
         max_size=connections_max,
         timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
+        reconnect_timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
         max_waiting=settings.POOL_WAITING_MAX,
         check=alive,
         open=False,

@@ -210,7 +210,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "cursor-of-any-project", "P6", "A cursor is good for a list of any project.",
-        (Change("api/cursor.py", "(query.project, conditions,", "(conditions,"),),
+        (Change("api/cursor.py", "repr((project, conditions,", "repr((conditions,"),),
         "tests/api/test_tenants.py::test_a_cursor_is_good_for_its_own_project_only", "422",
     ),
     Seed(
