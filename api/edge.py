@@ -65,7 +65,8 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         began_s = time.perf_counter()
-        exchange: Exchange | None = scope["state"].get(EXCHANGE) if "state" in scope else None
+        # Taken out: it holds the cycle that holds this scope, and only the garbage collector would find what is left of them.
+        exchange: Exchange | None = scope["state"].pop(EXCHANGE, None) if "state" in scope else None
         asked = asked_in(scope)
         dialect = self._dialect or dialect_of(asked.path)
         asked.method = dialect.method(asked)
@@ -135,6 +136,9 @@ class Endpoint:
                 if body is None:
                     resting = None if exchange is None else turn
                     asked.body = await _arrived(asked, receive, under_way, operation, resting)
+                    if asked.principal is not None:
+                        # It took its time, and the key may have ended meanwhile.
+                        await self._admit(dialect, operation, asked)
                 else:
                     # As nearly every time: to wait for what is here costs as much as to read it.
                     asked.body = _unpacked(asked, body, under_way, operation.body_bytes_max)

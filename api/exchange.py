@@ -64,11 +64,12 @@ class Exchange:
         if cycle.disconnected:
             return
         cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
+        if cycle.waiting_for_100_continue:
+            cycle.keep_alive = False  # whether the body comes nobody knows
         body = b"" if cycle.scope["method"] == "HEAD" else said.body
         self._line.say(said.status, lines, body, last=not cycle.keep_alive)
         if not cycle.keep_alive:
-            cycle.transport.close()
+            self._line.hang_up(cycle)
         self._line.on_response_complete()
 
 

@@ -138,6 +138,7 @@ class Line(HttpToolsProtocol):
         """Answer a request when its turn comes. Behind others on its line it may be due when the client has gone."""
         if self.transport.is_closing() or self._ended:
             return
+        self._idle_s = None
         self._answering = cycle
         if not cycle.keep_alive:
             cycle.transport = cast("asyncio.Transport", _LastAnswer(self, cycle))
@@ -163,6 +164,7 @@ class Line(HttpToolsProtocol):
         headers = dict(cycle.scope["headers"])
         self.say(*self._porter.briefs.said(cycle.scope, headers, error), last=last)
         cycle.response_started = cycle.response_complete = True
+        cycle.scope["state"].pop(EXCHANGE, None)
         if last:
             self.hang_up(cycle)
         elif self.pipeline:
@@ -222,12 +224,15 @@ class Line(HttpToolsProtocol):
             self._owing_s = now_s  # it is we who do not read: an earlier request is being answered
         owing_s_max = settings.HEAD_S if self._in_head else settings.BODY_S + settings.LINE_LOOK_S
         owing = self._owing_s is not None and now_s - self._owing_s > owing_s_max
-        if owing or (self._stuck_s is not None and now_s - self._stuck_s > settings.ANSWER_S):
+        stuck = self._stuck_s is not None and now_s - self._stuck_s > settings.ANSWER_S
+        idle_s = 0.0 if self._idle_s is None else now_s - self._idle_s
+        if owing or stuck or idle_s > settings.KEEP_ALIVE_S + settings.ANSWER_S:
             self._leave()
-        elif self._idle_s is not None and now_s - self._idle_s > settings.KEEP_ALIVE_S:
+            return
+        if idle_s > settings.KEEP_ALIVE_S:
+            # What the client has not read keeps it open for a while.
             self.transport.close()
-        else:
-            self._look_later()
+        self._look_later()
 
     def _leave(self) -> None:
         """Close without waiting for what is still to be sent: the kernel would keep it for a client that does not read."""

@@ -1,8 +1,8 @@
 """Lately: how jobs were said in lists a moment ago, for one process, so that what many ask for is made into words once.
 
-Invariants: nothing is said from here but what a reader was just shown behind the wall, at the version that he was shown; a newer version takes the
-older one's place, and all is forgotten some seconds after the first of it was kept, also when nobody asks any more, so that what was erased is in no
-memory for long; the bytes are bounded. Units: seconds, bytes. Errors: none."""
+Invariants: nothing is said from here but what a reader of the same project was just shown behind the wall, at the version that he was shown; a newer
+version takes the older one's place, and all is forgotten some seconds after the first of it was kept, also when nobody asks any more, so that what
+was erased is in no memory for long; the bytes are bounded. Units: seconds, bytes. Errors: none."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _JOB_BYTES: Final = 320  # what a job takes in Python beside its text, and some 
 _QUESTION_BYTES: Final = 100  # and the hash of a question
 
 Words = dict[int, tuple[int, bytes]]  # by a job's number: the version, and what is said of it
+Whose = tuple[
+    str, Telling
+]  # the project, since a number is one job's within it alone, and how its jobs are told
 
 
 class Lately:
@@ -32,7 +35,7 @@ class Lately:
         self.on_told = on_told
         self._bytes_max = bytes_max
         self._kept_s = kept_s
-        self._words: dict[Telling, Words] = {}
+        self._words: dict[Whose, Words] = {}
         self._questions: set[int] = (
             set()
         )  # their hashes: to take one for another costs a statement, nothing else
@@ -47,16 +50,16 @@ class Lately:
         self._questions.add(known)
         return False
 
-    def words(self, telling: Telling) -> Words:
-        """What is remembered, to be looked at and not to be changed."""
-        return self._words.get(telling) or {}
+    def words(self, project: str, telling: Telling) -> Words:
+        """What is remembered of a project's jobs, to be looked at and not to be changed."""
+        return self._words.get((project, telling)) or {}
 
-    def keep(self, telling: Telling, words: Words) -> None:
-        """Remember how jobs were said."""
+    def keep(self, project: str, telling: Telling, words: Words) -> None:
+        """Remember how jobs of a project were said."""
         size_bytes = sum(len(text) + _JOB_BYTES for _, text in words.values())
         if 0 < size_bytes <= self._bytes_max:
             self._make_room(size_bytes)
-            self._words.setdefault(telling, {}).update(words)
+            self._words.setdefault((project, telling), {}).update(words)
 
     def forget(self) -> None:
         """Know nothing any more."""

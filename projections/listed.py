@@ -39,7 +39,7 @@ class _List:
         """The page from what is remembered, and read beside it what is not; None when a job has moved on in between."""
         numbers, versions, *rest = await self._gathered(())
         count = min(len(numbers), self.query.limit)
-        known = self.lately.words(self.telling)
+        known = self.lately.words(self.query.project, self.telling)
         told = [known.get(number) for number in numbers[:count]]
         lacking = [
             number
@@ -79,7 +79,7 @@ class _List:
         """How the jobs of these rows are said, in their order."""
         say, about = self.telling.say, self.telling.about
         words = {row[-1]: (row[-2], say(row[:-2], about)) for row in rows}
-        self.lately.keep(self.telling, words)
+        self.lately.keep(self.query.project, self.telling, words)
         return words
 
     def _page(self, numbers: list[int], rest: list[Any], said: list[bytes]) -> Page:

@@ -1,16 +1,18 @@
 """An answer's head, and that it is written with its body at once.
 
-Seen red with: control characters that are looked for in the first lines alone, and a body written by itself."""
+Seen red with: control characters that are looked for in the first lines alone, a body written by itself, a request that is a cycle of references,
+and a line that stays open behind a body that nobody was told to send."""
 
 from __future__ import annotations
 
+import gc
 import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.exchange import Unsayable, head_of
+from api.exchange import Exchange, Unsayable, head_of
 from api.line import Line
 from api.operation import Said
 from tests.fix_server import LiveServer
@@ -75,3 +77,32 @@ def test_head_and_body_are_written_at_once(
     head, _, body = whole.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 404 ")
     assert f"content-length: {len(body)}".encode() in head
+
+
+def test_nothing_is_left_of_a_request_for_the_garbage_collector(shared_server: LiveServer) -> None:
+    """It would hold bodies that nobody counts until the collector looks."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, Exchange) for one in gc.get_objects())
+        for headers in ({}, {"authorization": "Bearer no"}):
+            for _ in range(20):
+                client = shared_server.opened(headers)
+                assert client.post("/v1/projects/demo/jobs", content=b"x").status_code == 401
+        left = sum(isinstance(one, Exchange) for one in gc.get_objects()) - before
+    finally:
+        gc.enable()
+    assert left < 5
+
+
+def test_a_line_ends_with_an_answer_before_its_body_was_asked_for(
+    shared_server: LiveServer,
+) -> None:
+    head = b"POST /v1/projects/demo/jobs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer no\r\n"
+    with socket.create_connection((shared_server.host, shared_server.port), timeout=30) as line:
+        line.sendall(head + b"expect: 100-continue\r\ncontent-length: 9\r\n\r\n")
+        answer = b""
+        while part := line.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"connection: close\r\n" in answer

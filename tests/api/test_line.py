@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
+from api import keys
 from ledger import settings
 from tests.fix_server import LiveServer
 from tests.native import create
@@ -98,6 +101,48 @@ def test_an_answer_that_is_not_read_is_thrown_away(shared_server: LiveServer) ->
         line.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * asked)
         with pytest.raises(ConnectionError):
             go_on_sending(line)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nor_is_the_last_one_kept_for_a_client_that_is_idle(
+    shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red with a line that is looked at no more once it is being closed: what is not read would keep it open for ever."""
+    monkeypatch.setattr(settings, "KEEP_ALIVE_S", 0.1)
+    client = shared_server.client_of("large")
+    large = {"type": "T", "detail": {"text": "x" * 200_000}}
+    for _ in range(40):
+        assert client.post("/v1/projects/large/jobs", json=large).status_code == 201
+    key = client.headers["authorization"]
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        line.connect((shared_server.host, shared_server.port))
+        line.sendall(
+            f"GET /v1/projects/large/jobs?limit=40 HTTP/1.1\r\nhost: x\r\nauthorization: {key}\r\n\r\n".encode()
+        )
+        ended = select.poll()
+        ended.register(line, select.POLLHUP)
+        assert ended.poll(DEADLINE_S * 1_000)
+
+
+def test_a_key_that_ends_while_a_body_comes_is_refused(
+    shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red with a key that is looked at before the body alone."""
+    monkeypatch.setattr(settings, "KEY_CACHE_S", 0.0)
+    issued = shared_server.issue("demo")
+    body = b'{"type": "T", "object": "of an ended key"}'
+    head = (
+        f"POST /v1/projects/demo/jobs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {issued.key}\r\n"
+    )
+    with connected(shared_server) as line:
+        line.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body[:-1])
+        # Answered behind it: the first request's head was looked at.
+        assert shared_server.client.get("/livez").is_success
+        with psycopg.connect(shared_server.dsn, autocommit=True) as owner:
+            keys.revoke(owner, issued.stored.key_id)
+        line.sendall(body[-1:])
+        assert line.recv(65_536).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_head_without_end_is_refused(shared_server: LiveServer) -> None:

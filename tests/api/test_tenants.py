@@ -116,6 +116,20 @@ def test_the_same_names_are_free_in_each_project(tenants: Tenants) -> None:
         assert made.status_code == 201, made.text
 
 
+def test_a_number_is_another_job_in_each_project(tenants: Tenants) -> None:
+    """Seen red with what is remembered of a job's words kept by its number alone."""
+    lists = ("/v1/projects/{}/jobs", "/api/v2/jobs", "/projects/{}/jobs", "/jobs")
+    for client, project in ((tenants.other, THEIRS), (tenants.mine, MINE)):
+        mark = {"type": "T", "number": 5_000_002, "object": f"of {project}", "owner": project}
+        assert client.post(f"/v1/projects/{project}/jobs", json=mark).status_code == 201
+    for path in lists:
+        # First read, then remembered, by turns.
+        for _ in range(3):
+            for client, project in ((tenants.other, THEIRS), (tenants.mine, MINE)):
+                told = client.get(path.format(project)).text
+                assert f"of {MINE if project == THEIRS else THEIRS}" not in told
+
+
 @pytest.fixture
 def filters_off(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Switch off every comparison of projects that the API makes: in SQL, in the path, in names, in decisions and in cursors.

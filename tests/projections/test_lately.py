@@ -22,16 +22,17 @@ QUERY = Query("a")
 
 async def test_a_newer_version_takes_the_place_of_the_older_one() -> None:
     lately = Lately()
-    lately.keep(TELLING, {1: (1, b"old"), 2: (5, b"other")})
-    lately.keep(TELLING, {1: (2, b"new")})
-    assert lately.words(TELLING) == {1: (2, b"new"), 2: (5, b"other")}
+    lately.keep("a", TELLING, {1: (1, b"old"), 2: (5, b"other")})
+    lately.keep("a", TELLING, {1: (2, b"new")})
+    assert lately.words("a", TELLING) == {1: (2, b"new"), 2: (5, b"other")}
 
 
 async def test_what_is_said_of_something_else_is_kept_apart() -> None:
     lately = Lately()
-    lately.keep(TELLING, {1: (1, b"here")})
+    lately.keep("a", TELLING, {1: (1, b"here")})
     for other in (Telling(("number",), say, "there"), Telling(("id",), say, "here")):
-        assert lately.words(other) == {}
+        assert lately.words("a", other) == {}
+    assert lately.words("b", TELLING) == {}
 
 
 async def test_a_question_is_known_when_it_comes_again() -> None:
@@ -43,23 +44,23 @@ async def test_a_question_is_known_when_it_comes_again() -> None:
 
 async def test_all_is_forgotten_after_a_time_also_when_nobody_asks() -> None:
     lately = Lately(kept_s=0)
-    lately.keep(TELLING, {1: (1, b"text")})
+    lately.keep("a", TELLING, {1: (1, b"text")})
     lately.asked(QUERY)
     assert lately.size_bytes > 0
     forgotten = asyncio.Event()
     # Timers that are due together ring in the order of their times.
     asyncio.get_running_loop().call_later(0.001, forgotten.set)
     await forgotten.wait()
-    assert (lately.words(TELLING), lately.size_bytes) == ({}, 0)
+    assert (lately.words("a", TELLING), lately.size_bytes) == ({}, 0)
     assert not lately.asked(QUERY)
 
 
 async def test_the_time_counts_from_the_first_that_was_kept() -> None:
     """Or what is asked for again and again would never be read again."""
     lately = Lately()
-    lately.keep(TELLING, {1: (1, b"text")})
+    lately.keep("a", TELLING, {1: (1, b"text")})
     first = lately._forgetting
-    lately.keep(TELLING, {2: (1, b"text")})
+    lately.keep("a", TELLING, {2: (1, b"text")})
     assert lately._forgetting is first
 
 
@@ -67,13 +68,13 @@ async def test_it_holds_no_more_than_its_bytes() -> None:
     one = _JOB_BYTES + 100
     lately = Lately(bytes_max=10 * one)
     for number in range(1_000):
-        lately.keep(TELLING, {number: (1, bytes(100))})
+        lately.keep("a", TELLING, {number: (1, bytes(100))})
         assert lately.size_bytes <= 10 * one
-        assert len(lately.words(TELLING)) == min(10, len(lately.words(TELLING)))
-        assert number in lately.words(TELLING)
+        assert len(lately.words("a", TELLING)) == min(10, len(lately.words("a", TELLING)))
+        assert number in lately.words("a", TELLING)
 
 
 async def test_what_is_larger_than_all_of_it_is_not_kept() -> None:
     lately = Lately(bytes_max=1_000)
-    lately.keep(TELLING, {1: (1, bytes(2_000))})
-    assert (lately.words(TELLING), lately.size_bytes) == ({}, 0)
+    lately.keep("a", TELLING, {1: (1, bytes(2_000))})
+    assert (lately.words("a", TELLING), lately.size_bytes) == ({}, 0)
