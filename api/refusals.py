@@ -36,8 +36,8 @@ def _worded(error: psycopg.Error) -> LedgerError | None:
             return Busy("All database connections are taken.")
         case psycopg.errors.QueryCanceled() | psycopg.errors.LockNotAvailable():
             return Busy("The question took longer than the ledger allows.", retry_after_s=5)
-        case psycopg.errors.UndefinedTable():
-            return Behind("The read models are being built for the first time.")
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedColumn():
+            return Behind("The read models are being built.")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return Busy("The database does not answer.")
         case _:

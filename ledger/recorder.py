@@ -31,11 +31,11 @@ from ledger import settings, sql, store
 from ledger.codec import Row
 from ledger.connection import Role, conninfo, restore_loggers
 from ledger.migrate import refuse_library_functions
-from ledger.wake import CHANNEL
+from ledger.wake import CHANNEL, FOLLOWED
 
 SQL: Final = sql.load(__file__)
 WAKE: Final = f"NOTIFY {CHANNEL}"
-LISTEN: Final = f"LISTEN {CHANNEL}"
+LISTEN: Final = f"LISTEN {CHANNEL}; LISTEN {FOLLOWED}"
 ANY_MAX: Final = 2**63 - 1  # larger than every version and position
 
 restore_loggers()

@@ -20,6 +20,7 @@ from ledger.connection import Role, conninfo
 from ledger.store import Connection
 
 CHANNEL = "jobledger_appended"
+FOLLOWED = "jobledger_reached"  # where followers tell of themselves: news for whoever is not woken meanwhile
 
 
 class Herald:

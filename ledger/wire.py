@@ -114,9 +114,10 @@ class Wire:
 
 
 def _answer(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult | psycopg.Error:
-    for result in results:
-        if result.status == pq.ExecStatus.TUPLES_OK:
-            return result
-        if result.status == pq.ExecStatus.FATAL_ERROR:
-            return errors.error_from_result(result)
+    # An error counts behind rows, too: a commit may fail when its statement has answered.
+    for status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.TUPLES_OK):
+        for result in results:
+            if result.status == status:
+                failed = status == pq.ExecStatus.FATAL_ERROR
+                return errors.error_from_result(result) if failed else result
     return psycopg.OperationalError("the connection ended without an answer")

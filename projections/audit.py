@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import psycopg
 from psycopg import sql as text
 from psycopg.sql import Composed
 
@@ -22,6 +21,7 @@ from ledger.job import State
 from ledger.past import AsOf
 from ledger.sight import Sight, rows
 from ledger.store import Connection
+from projections.reader import BUILDING
 
 SQL: Final = sql.load(__file__)
 _TEXTS: Final = {name: text.SQL(query.partition("\n")[2].strip()) for name, query in SQL.items()}
@@ -142,5 +142,5 @@ async def _rows(
     try:
         # Planned for what is asked: the parts that are not drop out.
         return await rows(connection, sight, query.as_bytes(), values, prepare=False)
-    except psycopg.errors.UndefinedTable as error:
+    except BUILDING as error:
         raise Busy("The read models are being made for the first time.") from error

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-CHANNEL: Final = "jobledger_reached"
+from ledger.wake import FOLLOWED
+
+CHANNEL: Final = FOLLOWED
 
 
 def news(name: str, position: int) -> tuple[str, str]:

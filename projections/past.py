@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
-
 from ledger import settings, store
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
@@ -25,6 +23,7 @@ from projections import behind, past_statement, past_way, statement
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
+from projections.reader import BUILDING
 
 # A dialect counts back from the time that was; nothing of ours is older.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -139,5 +138,5 @@ async def _rows(
 ) -> list[tuple[Any, ...]]:
     try:
         return await rows(connection, sight, text, values, prepare=True, binary=True)
-    except psycopg.errors.UndefinedTable as error:
-        raise Busy("The read models are being made for the first time.") from error
+    except BUILDING as error:
+        raise Busy("The read models are being made.") from error

@@ -19,6 +19,7 @@ from ledger.connection import Role, conninfo
 from ledger.errors import Busy
 from ledger.wire import Wire
 from projections import statement
+from projections.reader import BUILDING
 from projections.row import ID, PROJECT, Rows
 
 Raw: TypeAlias = tuple[Any, ...]
@@ -78,7 +79,7 @@ class Together:
     async def _rows(self, asked: set[tuple[str, UUID]]) -> dict[tuple[str, UUID], Raw]:
         try:
             return await _rows(await self._wired(), asked)
-        except psycopg.errors.UndefinedTable as error:
+        except BUILDING as error:
             raise Busy("The read models are being made for the first time.") from error
         except psycopg.OperationalError:
             if self._wire is None or not self._wire.broken:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger import settings
 from projections import total
-from projections.question import Query, Tally
+from projections.question import Offset, Query, Tally
 from projections.statement import LEADING
 
 # Among the options of a connection string.
@@ -20,6 +21,8 @@ def walks(query: Query | Tally) -> bool:
     if isinstance(query, Tally):
         return query.as_of is None
     if query.as_of is not None or len(query.sort) != 1:
+        return False
+    if isinstance(query.window, Offset) and query.window.rows > settings.WALK_OFFSET_MAX:
         return False
     if query.total and total.way(query.conditions) == "rows":
         return False

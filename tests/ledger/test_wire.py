@@ -1,6 +1,7 @@
 """The wire as its callers meet it: how soon a lonely write sets out, and what is known of a connection that nobody uses.
 
-Seen red: with the commit's own task to be woken before anything is sent, and with a socket that is listened to during commits alone."""
+Seen red: with the commit's own task to be woken before anything is sent, with a socket that is listened to during commits alone, and with rows that
+are taken for the answer whatever comes behind them."""
 
 from __future__ import annotations
 
@@ -66,3 +67,16 @@ async def test_a_server_that_leaves_is_noticed_before_the_next_write(database: s
         saved = await committer.commit(write(job, events.Queued()))
         assert saved.position == 2
     assert [one.topic for one in await read_log(database)] == ["job.created", "job.queued"]
+
+
+async def test_a_commit_that_fails_when_its_statement_has_answered_has_failed(
+    database: str,
+) -> None:
+    connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
+    await connection.execute("CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    wire = await Wire.over(connection, b"(int) AS INSERT INTO late VALUES ($1), ($1) RETURNING n")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await wire.send(b"7")
+    row = await (await connection.execute("SELECT count(*) FROM late")).fetchone()
+    assert row == (0,)
+    await wire.close()

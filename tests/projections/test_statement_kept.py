@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 
+from ledger import settings
 from projections import statement
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Offset, Query
@@ -73,6 +74,12 @@ def test_behind_many_jobs_it_walks_the_index_alone(planner: Connection[Any], ask
     plain = f"project_{sorted_by}_number" if sorted_by else "project_number"
     assert (walk["Node Type"], indexes([walk])) == ("Index Only Scan", {column or plain})
     assert (row["Node Type"], indexes([row])) == ("Index Scan", {"project_number"})
+
+
+def test_far_behind_many_jobs_it_keeps_nobody_waiting() -> None:
+    """The few connections that keep plans are for what takes no time."""
+    assert walks(replace(PLAIN[0], window=Offset(settings.WALK_OFFSET_MAX)))
+    assert not walks(replace(PLAIN[0], window=Offset(settings.WALK_OFFSET_MAX + 1)))
 
 
 def kept(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
