@@ -6,14 +6,15 @@ and an entry does not name its kind: so the original had it. Only words of clien
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from api.dialects.gogrid.options import KEPT_MAX, Option
-from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
+from api.dialects.gogrid.shape import Entry, Envelope, Fault, Listed, ShownJob, Thing, shown
 from ledger.events import Json
+from projections.question import Telling
 
 MEDIA_TYPE: Final = "application/json"
 
@@ -22,13 +23,17 @@ _ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separator
 
 def render(envelope: Envelope) -> bytes:
     """An answer in JSON."""
+    return around(envelope, [_thing(one).encode("utf-8", "replace") for one in envelope.things])
+
+
+def around(envelope: Envelope, told: Sequence[bytes]) -> bytes:
+    """The same of things that are in JSON already."""
     numpages = "" if envelope.numpages is None else f'"numpages":{envelope.numpages},'
-    things = envelope.things
     text = (
-        f'{{"list":[{",".join(map(_thing, things))}],"method":{quoted(envelope.method)},"status":"{envelope.status}",'
-        f'"summary":{{{numpages}"returned":{len(things)},"start":{envelope.start},"total":{envelope.total}}}}}'
+        f'],"method":{quoted(envelope.method)},"status":"{envelope.status}",'
+        f'"summary":{{{numpages}"returned":{len(told)},"start":{envelope.start},"total":{envelope.total}}}}}'
     )
-    return text.encode("utf-8", "replace")
+    return b'{"list":[%b%b' % (b",".join(told), text.encode("utf-8", "replace"))
 
 
 def _thing(thing: Thing) -> str:
@@ -45,14 +50,21 @@ def _thing(thing: Thing) -> str:
             assert_never(never)
 
 
-def job(shown: ShownJob) -> str:
+def job(one: ShownJob) -> str:
     """A job as a list tells it."""
     return (
-        f'{{"attempts":{shown.attempts},"command":{_option(shown.command)},"createdon":{shown.createdon},'
-        f'"currentstate":{_option(shown.currentstate)},"detail":{_detail(shown.detail)},'
-        f'"history":[{",".join(map(_entry, shown.history))}],"id":{shown.id},"lastupdatedon":{shown.lastupdatedon},'
-        f'"object":"job","objecttype":{_option(shown.objecttype)},"owner":{quoted(shown.owner)}}}'
+        f'{{"attempts":{one.attempts},"command":{_option(one.command)},"createdon":{one.createdon},'
+        f'"currentstate":{_option(one.currentstate)},"detail":{_detail(one.detail)},'
+        f'"history":[{",".join(map(_entry, one.history))}],"id":{one.id},"lastupdatedon":{one.lastupdatedon},'
+        f'"object":"job","objecttype":{_option(one.objecttype)},"owner":{quoted(one.owner)}}}'
     )
+
+
+def _row(row: tuple[Any, ...], _: None) -> bytes:
+    return job(shown(Listed._make(row))).encode("utf-8", "replace")
+
+
+TELLING: Final = Telling(Listed._fields, _row)
 
 
 def _detail(detail: Mapping[str, Json] | None) -> str:

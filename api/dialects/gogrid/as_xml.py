@@ -7,13 +7,14 @@ text is that text again."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from api.dialects.gogrid.options import KEPT_MAX, Option
-from api.dialects.gogrid.shape import Entry, Envelope, Fault, ShownJob, Thing
+from api.dialects.gogrid.shape import Entry, Envelope, Fault, Listed, ShownJob, Thing, shown
 from ledger.events import Json
+from projections.question import Telling
 
 MEDIA_TYPE: Final = "text/xml; charset=utf-8"
 
@@ -30,13 +31,15 @@ _ESCAPES: Final = str.maketrans(
 
 def render(envelope: Envelope) -> bytes:
     """An answer in XML."""
+    return around(envelope, [_thing(one).encode() for one in envelope.things])
+
+
+def around(envelope: Envelope, told: Sequence[bytes]) -> bytes:
+    """The same of things that are in XML already."""
     pages = "" if envelope.numpages is None else f' numpages="{envelope.numpages}"'
-    summary = f'<summary total="{envelope.total}" start="{envelope.start}"{pages} returned="{len(envelope.things)}"/>'
-    things = "".join(_thing(one) for one in envelope.things)
-    return (
-        f'<gogrid><response method="{_text(envelope.method)}" status="{envelope.status}">'
-        f"{summary}<list>{things}</list></response></gogrid>"
-    ).encode()
+    summary = f'<summary total="{envelope.total}" start="{envelope.start}"{pages} returned="{len(told)}"/>'
+    head = f'<gogrid><response method="{_text(envelope.method)}" status="{envelope.status}">{summary}<list>'
+    return b"%b%b</list></response></gogrid>" % (head.encode(), b"".join(told))
 
 
 def _thing(thing: Thing) -> str:
@@ -51,18 +54,25 @@ def _thing(thing: Thing) -> str:
             assert_never(never)
 
 
-def job(shown: ShownJob) -> str:
+def job(one: ShownJob) -> str:
     """A job as a list tells it."""
-    detail = "" if shown.detail is None else _text(detail_text(shown.detail))
+    detail = "" if one.detail is None else _text(detail_text(one.detail))
     return (
-        f'<object name="job"><attribute name="id">{shown.id}</attribute><attribute name="owner">{_text(shown.owner)}</attribute>'
-        f'<attribute name="createdon">{shown.createdon}</attribute><attribute name="lastupdatedon">{shown.lastupdatedon}</attribute>'
-        f'<attribute name="attempts">{shown.attempts}</attribute>'
-        f'<attribute name="history"><list>{"".join(map(_entry, shown.history))}</list></attribute>'
-        f'<attribute name="currentstate">{_option(shown.currentstate)}</attribute>'
-        f'<attribute name="command">{_option(shown.command)}</attribute>'
-        f'<attribute name="objecttype">{_option(shown.objecttype)}</attribute><attribute name="detail">{detail}</attribute></object>'
+        f'<object name="job"><attribute name="id">{one.id}</attribute><attribute name="owner">{_text(one.owner)}</attribute>'
+        f'<attribute name="createdon">{one.createdon}</attribute><attribute name="lastupdatedon">{one.lastupdatedon}</attribute>'
+        f'<attribute name="attempts">{one.attempts}</attribute>'
+        f'<attribute name="history"><list>{"".join(map(_entry, one.history))}</list></attribute>'
+        f'<attribute name="currentstate">{_option(one.currentstate)}</attribute>'
+        f'<attribute name="command">{_option(one.command)}</attribute>'
+        f'<attribute name="objecttype">{_option(one.objecttype)}</attribute><attribute name="detail">{detail}</attribute></object>'
     )
+
+
+def _row(row: tuple[Any, ...], _: None) -> bytes:
+    return job(shown(Listed._make(row))).encode()
+
+
+TELLING: Final = Telling(Listed._fields, _row)
 
 
 def _entry(entry: Entry) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from api.dialects.gogrid import moments, words
+from api.dialects.gogrid import as_json, as_xml, moments, words
 from api.dialects.gogrid.options import (
     DATACENTERS,
     JOB_OBJECT_TYPES,
@@ -23,7 +23,7 @@ from api.dialects.gogrid.options import (
     find,
 )
 from api.dialects.gogrid.shape import Listed
-from api.dialects.gogrid.words import Words
+from api.dialects.gogrid.words import Format, Words
 from api.operation import Asked, Nothing
 from ledger.errors import Invalid
 from ledger.job import Outcome, State
@@ -35,6 +35,8 @@ NUM_ITEMS_DEFAULT: Final = 100  # jobs on a page of job/list when the caller nam
 LISTED_FOR: Final = timedelta(weeks=4)  # how far back job/list goes when the caller names no date
 _WITHIN_A_MILLISECOND: Final = timedelta(microseconds=999)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC) - moments.MILLISECOND
+# How each job of a list is said; a row of CSV rests on the other rows of its page.
+TELLINGS: Final = MappingProxyType({Format.JSON: as_json.TELLING, Format.XML: as_xml.TELLING})
 _NEWEST_FIRST: Final = (Sort("created", descending=True),)
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 _ASCENDING: Final = {
@@ -98,6 +100,7 @@ def job_list(asked: Asked) -> Query:
         total=True,
         as_of=asked.as_of,
         columns=Listed._fields,
+        telling=TELLINGS.get(given.format),
     )
 
 

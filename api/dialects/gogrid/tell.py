@@ -27,6 +27,12 @@ _FORMATS: Final[Mapping[Format, tuple[Callable[[Envelope], bytes], str]]] = Mapp
 )
 
 
+# Those whose list is its jobs one behind the other, so that each may have been said before.
+_AROUND: Final[Mapping[Format, Callable[[Envelope, Sequence[bytes]], bytes]]] = MappingProxyType(
+    {Format.JSON: as_json.around, Format.XML: as_xml.around}
+)
+
+
 def said(envelope: Envelope, chosen: Format, *headers: tuple[str, str], status: int = 200) -> Said:
     """An answer in a format."""
     render, media_type = _FORMATS[chosen]
@@ -55,7 +61,11 @@ def job_list(asked: Asked, page: Page) -> Said:
     assert page.total is not None, "job/list asks for the total"
     numpages = paging.numpages(page.total)
     told = Envelope(_method(asked), ShownJob, things, page.total, paging.start, numpages)
-    return said(told, given.format, ("Ledger-Position", str(page.position)))
+    position = ("Ledger-Position", str(page.position))
+    if page.said is None:
+        return said(told, given.format, position)
+    body = _AROUND[given.format](told, page.said)
+    return Said(200, body, _FORMATS[given.format][1], (position,))
 
 
 def lookup_list(asked: Asked, _: None) -> Said:
