@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import AsyncConnection, errors, pq
 
+from ledger import settings
+
 _NAME: Final = b"jobledger_wire"
 _PREPARE: Final = b"PREPARE jobledger_wire "
 
@@ -31,6 +33,7 @@ class Wire:
         self._writes = False
         # For as long as there is a connection: to begin and to end it with each question takes as long as to decide two writes.
         self._loop.add_reader(self._socket, self._read)
+        self._look_later()
 
     @classmethod
     async def over(cls, connection: AsyncConnection[Any], statement: bytes) -> Self:
@@ -54,6 +57,7 @@ class Wire:
 
     def let_go(self) -> None:
         """Hear no more of the socket, whose number may soon be another's."""
+        self._looking.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._writes = False
@@ -73,6 +77,14 @@ class Wire:
         if self._writes:
             self._loop.add_writer(self._socket, self._write)
         return self._answer
+
+    def _look_later(self) -> None:
+        self._looking = self._loop.call_later(settings.FOLLOW_POLL_S, self._look)
+
+    def _look(self) -> None:
+        """See by ourselves: a loop may tell nothing more of a socket that was reset, as when a server is killed before it has read all."""
+        self._look_later()
+        self._read()
 
     def _write(self) -> None:
         """There is room for more of large values."""

@@ -1,7 +1,7 @@
 """The wire as its callers meet it: how soon a lonely write sets out, and what is known of a connection that nobody uses.
 
-Seen red: with the commit's own task to be woken before anything is sent, with a socket that is listened to during commits alone, and with rows that
-are taken for the answer whatever comes behind them."""
+Seen red: with the commit's own task to be woken before anything is sent, with a socket that is listened to during commits alone, with rows that
+are taken for the answer whatever comes behind them, and with an answer that is only taken when the loop tells of it."""
 
 from __future__ import annotations
 
@@ -79,4 +79,13 @@ async def test_a_commit_that_fails_when_its_statement_has_answered_has_failed(
         await wire.send(b"7")
     row = await (await connection.execute("SELECT count(*) FROM late")).fetchone()
     assert row == (0,)
+    await wire.close()
+
+
+async def test_an_answer_that_the_loop_tells_nothing_of_is_found(database: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
+    wire = await Wire.over(connection, b"(float8) AS SELECT pg_sleep($1)")
+    answer = wire.send(b"0.1")
+    asyncio.get_running_loop().remove_reader(wire._socket)
+    assert (await asyncio.wait_for(answer, 30)).ntuples == 1
     await wire.close()
