@@ -54,7 +54,7 @@ def test_a_page_costs_no_more_rows_than_it_must(ground: Ground) -> None:
 def test_an_exact_total_behind_a_range_looks_at_no_more_jobs_than_half_a_short_span_has(
     ground: Ground,
 ) -> None:
-    """Seen red without the spans: it looked at all that it counted, thousands."""
+    """Without the spans it would look at all that it counts, thousands."""
     with (
         scene_on(ground, "10M") as scene,
         psycopg.connect(conninfo(scene.dsn, Role.READER), autocommit=True) as connection,
