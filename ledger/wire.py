@@ -56,7 +56,9 @@ class Wire:
         await self.connection.close()
 
     def let_go(self) -> None:
-        """Hear no more of the socket, whose number may soon be another's."""
+        """Hear no more of the socket, whose number may soon be another's: so only once."""
+        if self._looking.cancelled():
+            return
         self._looking.cancel()
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)

@@ -1,7 +1,7 @@
 """The reader: a statement about jobs, asked behind the wall between tenants.
 
-Invariants: the connection is in autocommit mode and UTC; answers come in binary, so that times and ids need no parsing. Errors: Busy before the
-first build; psycopg's own."""
+Invariants: the connection is in autocommit mode and UTC; answers come in binary, so that times and ids need no parsing. Errors: Busy while a read
+model is built for the first time or for a version that shows more; psycopg's own."""
 
 from __future__ import annotations
 
