@@ -14,7 +14,7 @@ import pytest
 from api import keys
 from ledger import settings
 from tests.fix_server import LiveServer
-from tests.native import create
+from tests.native import JOBS, create
 
 DEADLINE_S = 30.0
 
@@ -166,3 +166,14 @@ def test_a_body_far_beyond_the_limit_is_not_heard_to_its_end(
         line.sendall(head)
         with pytest.raises(ConnectionError):
             line.sendall(b"x" * 100_000_000)
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme"), [({}, "http"), ({"x-forwarded-proto": "https"}, "https")]
+)
+def test_a_proxy_beside_us_says_how_a_request_came(
+    shared_server: LiveServer, said: dict[str, str], scheme: str
+) -> None:
+    """Seen red with a line that passes over who reads it."""
+    answer = shared_server.client.post(JOBS, json={"type": "T"}, headers=said)
+    assert answer.headers["location"].startswith(f"{scheme}://")
