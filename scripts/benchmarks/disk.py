@@ -61,7 +61,8 @@ class Disk:
 @contextmanager
 def disk_of(folder: Path, patience_s: float) -> Iterator[Disk]:
     """The disk under a folder, looked at through a file in it."""
-    path = folder / "probe"
+    # Of this process alone: another bench on the same folder has one too.
+    path = folder / f"probe-{os.getpid()}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.pwrite(descriptor, PAGE, 0)
