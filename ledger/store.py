@@ -174,7 +174,8 @@ async def streams_to(
     """The events of each job up to a position, in version order. Jobs without any are absent."""
     found: dict[UUID, list[Recorded]] = {}
     values = (list(job_ids), position)
-    for row in await rows(connection, sight, SQL["streams_to"], values, prepare=False):
+    text = SQL["streams_to"]
+    for row in await rows(connection, sight, text, values, prepare=True, binary=True, walk=True):
         recorded = decode(Row(*row))
         found.setdefault(recorded.job_id, []).append(recorded)
     return found

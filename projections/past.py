@@ -1,7 +1,8 @@
 """The past: what the ledger said as of an earlier position, and which position an earlier moment stands for.
 
 Invariants: an answer as of a position rests on the log up to it and on nothing else, so that it is the same for ever; read models only say which
-jobs are meant, and are never asked before they have reached the position; each job is the fold of its own log, cut there. Errors: Invalid for
+jobs are meant, and are never asked before they have reached the position; each job is the fold of its own log, cut there: its row, if all of the log
+counts. Errors: Invalid for
 a moment that has not come; Busy while the read models are behind; psycopg's own."""
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from ledger import settings, store
 from ledger.codec import Row, decode
@@ -19,14 +19,18 @@ from ledger.job import Job, fold
 from ledger.past import AsOf, cut
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import behind, past_statement, past_way, statement
+from projections import behind, past_statement, past_way, row, statement
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
 from projections.reader import BUILDING
+from projections.walk import walks_back
 
 # A dialect counts back from the time that was; nothing of ours is older.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Of a row: what follows the columns of the job itself, which are those of a job that is settled. The total is a list's alone.
+_ID, _SETTLED, _TOTAL, _REACHED = row.COLUMNS, row.COLUMNS + 1, row.COLUMNS + 2, -1
 
 
 async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsOf, datetime]:
@@ -55,12 +59,12 @@ async def _recorded_at(connection: Connection, project: str, position: int) -> d
 async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -> Page:
     """One page of the jobs that a question was about."""
     text, values = past_statement.page(query, then, few=await _few(connection, query, then, sight))
-    told = await _rows(connection, sight, text, values)
-    _check(told[0][2], then)
-    found = [job_id for job_id, *_ in told if job_id is not None]
+    told = await _rows(connection, sight, text, values, walk=walks_back(query))
+    _check(told[0][_REACHED], then)
+    found = [one for one in told if one[_ID] is not None]
     jobs = await _jobs(connection, sight, found[: query.limit], then)
     after = behind.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
-    return Page(jobs, after, told[0][1], then.position)
+    return Page(jobs, after, told[0][_TOTAL], then.position)
 
 
 async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -> bool:
@@ -68,18 +72,18 @@ async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -
     question = past_statement.few(query, then)
     if question is None:
         return False
-    [(count,)] = await _rows(connection, sight, *question)
+    [(count,)] = await _rows(connection, sight, *question, walk=True)
     return bool(count <= past_way.few_max(past_way.way(query, then)))
 
 
-async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> tuple[Job, ...]:
+async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> Sequence[Job]:
     """The jobs that go by these names, as they were. Raises Invalid when they are too many for one answer."""
     column, names = names_of(asked)
     text, values = past_statement.called(column, asked.project, then)
     values |= {"names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    told = await _rows(connection, sight, text, values)
-    _check(told[0][1], then)
-    found = [job_id for job_id, _ in told if job_id is not None]
+    told = await _rows(connection, sight, text, values, walk=True)
+    _check(told[0][_REACHED], then)
+    found = [one for one in told if one[_ID] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
@@ -91,7 +95,7 @@ async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) 
 async def tally(connection: Connection, asked: Tally, then: AsOf, sight: Sight) -> Counts:
     """How many jobs there were of each kind."""
     text, values = past_statement.tally(asked.project, then)
-    told = await _rows(connection, sight, text, values)
+    told = await _rows(connection, sight, text, values, walk=then.happened is None)
     _check(told[0][0], then)
     counts = tuple(Count(*count) for _, *count in told if count[0] is not None)
     return Counts(counts, then.position)
@@ -118,13 +122,16 @@ def _check(reached: int | None, then: AsOf) -> None:
 
 
 async def _jobs(
-    connection: Connection, sight: Sight, ids: Sequence[UUID], then: AsOf
-) -> tuple[Job, ...]:
-    """Jobs as they were, in the order given."""
-    if not ids:
-        return ()
-    streams = await store.streams_to(connection, ids, then.position, sight=sight)
-    return tuple(_folded(streams[job_id], then) for job_id in ids)
+    connection: Connection, sight: Sight, found: Sequence[tuple[Any, ...]], then: AsOf
+) -> Sequence[Job]:
+    """Jobs as they were, in the order given: those that have not changed since are the rows they are now, and only the others are folded."""
+    moved = [one[_ID] for one in found if not one[_SETTLED]]
+    if not moved:
+        return row.Rows(found)
+    streams = await store.streams_to(connection, moved, then.position, sight=sight)
+    return tuple(
+        row.job(one) if one[_SETTLED] else _folded(streams[one[_ID]], then) for one in found
+    )
 
 
 def _folded(stream: Iterable[Any], then: AsOf) -> Job:
@@ -134,9 +141,14 @@ def _folded(stream: Iterable[Any], then: AsOf) -> Job:
 
 
 async def _rows(
-    connection: Connection, sight: Sight, text: bytes, values: statement.Parameters
+    connection: Connection,
+    sight: Sight,
+    text: bytes,
+    values: statement.Parameters,
+    *,
+    walk: bool = False,
 ) -> list[tuple[Any, ...]]:
     try:
-        return await rows(connection, sight, text, values, prepare=True, binary=True)
+        return await rows(connection, sight, text, values, prepare=True, binary=True, walk=walk)
     except BUILDING as error:
         raise Busy("The read models are being made.") from error

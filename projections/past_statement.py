@@ -17,6 +17,7 @@ from ledger import settings, sql
 from ledger.past import AsOf
 from projections import past_way, statement
 from projections.behind import values_of
+from projections.columns import selected
 from projections.fixed import needed
 from projections.form import Clause, Place
 from projections.past_way import COUNTED, OUTCOMES, Way
@@ -121,7 +122,13 @@ def _page(shape: Shape) -> bytes:
     order = _order([Identifier("w", f"o{nth}") for nth in range(len(shape.order))], shape.order)
     return (
         TEXTS["list"]
-        .format(reached=TEXTS["reached"], total=_total(shape), window=window, order=order)
+        .format(
+            columns=selected(()),
+            reached=TEXTS["reached"],
+            total=_total(shape),
+            window=window,
+            order=order,
+        )
         .as_bytes()
     )
 
@@ -191,6 +198,7 @@ def _called(column: Name, happened: bool) -> bytes:
     return (
         TEXTS["called"]
         .format(
+            columns=selected(()),
             reached=TEXTS["reached"],
             type=statement.NAME_TYPES[column],
             jobs=TEXTS["walk_happened" if happened else "walk"],

@@ -1,7 +1,9 @@
 -- name: list
--- The jobs of a window in its order, the total, and how far the read models are that said so; one row without a job when there are none.
-SELECT w.id, total.jobs, reached.position
+-- The jobs of a window in its order, the total, and how far the read models are that said so; one row without a job when there are none. Jobs that
+-- have not changed since come whole.
+SELECT {columns}, w.id, w.settled, total.jobs, reached.position
 FROM ({reached}) reached CROSS JOIN (SELECT {total} AS jobs) total LEFT JOIN ({window}) w ON true
+LEFT JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = w.id AND w.settled OFFSET 0) j ON true
 ORDER BY {order}
 
 -- name: reached
@@ -13,8 +15,8 @@ SELECT min(position) AS position FROM projections.reached WHERE name IN ('jobs',
 SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: branch
--- The first jobs of one kind.
-(SELECT j.id, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
+-- The first jobs of one kind, and whether the last that counts of each is the last there is.
+(SELECT j.id, r.position = j.position AS settled, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
 
 -- name: total
 -- How many jobs there are of one kind.
@@ -23,16 +25,16 @@ SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 -- name: walk
 -- Jobs, each with how it stood: as it does now, unless it has changed since; else by the last of its revisions. One that was not there yet has none.
 projections.jobs j CROSS JOIN LATERAL (
-  SELECT j.outcome, j.updated_at WHERE j.position <= %(position)s
+  SELECT j.outcome, j.updated_at, j.position WHERE j.position <= %(position)s
   UNION ALL (
-    SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+    SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
     WHERE j.position > %(position)s AND r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1)
 ) r
 
 -- name: walk_happened
 -- Jobs, each with the last of its revisions that had happened.
 projections.jobs j CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s AND r.happened_at <= %(happened)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -83,7 +85,7 @@ CROSS JOIN LATERAL (
    AND e.notification_id <= (SELECT r.position FROM projections.reached r WHERE r.name = 'jobs') OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -96,7 +98,7 @@ r.outcome <> j.outcome
 (SELECT s.job_id FROM {stays} OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -180,8 +182,8 @@ CASE WHEN r.outcome IN ('Created', 'Queued') THEN 'acknowledged' WHEN r.outcome 
      WHEN r.outcome = 'Succeeded' THEN 'completed' ELSE 'failed' END COLLATE "C"
 
 -- name: called
--- Jobs by what they are called, in the order asked.
-SELECT j.id, reached.position FROM ({reached}) reached
+-- Jobs by what they are called, in the order asked, each as it is now, and whether that is as it was.
+SELECT {columns}, j.id, r.position = j.position AS settled, reached.position FROM ({reached}) reached
 LEFT JOIN (unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
   JOIN {jobs} ON j.project = %(project)s AND j.{column} = asked.name) ON true
 ORDER BY asked.nth, j.number LIMIT %(limit)s

@@ -9,6 +9,7 @@ from typing import Final
 
 from ledger import settings
 from projections import total
+from projections.past_way import COUNTED
 from projections.question import Offset, Query, Tally
 from projections.statement import LEADING
 
@@ -20,7 +21,18 @@ def walks(query: Query | Tally) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
     if isinstance(query, Tally):
         return query.as_of is None
-    if query.as_of is not None or len(query.sort) != 1:
+    return query.as_of is None and _walks(query)
+
+
+def walks_back(query: Query) -> bool:
+    """Whether the same holds of it as of a position: beside the window's own index it reads short ranges alone, and counts by positions any total."""
+    counted = {one.filter.column for one in query.conditions} <= COUNTED
+    recorded = query.as_of is not None and query.as_of.happened is None
+    return recorded and (counted or not query.total) and _walks(query)
+
+
+def _walks(query: Query) -> bool:
+    if len(query.sort) != 1:
         return False
     if isinstance(query.window, Offset) and query.window.rows > settings.WALK_OFFSET_MAX:
         return False

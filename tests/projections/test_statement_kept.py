@@ -84,7 +84,14 @@ def test_far_behind_many_jobs_it_keeps_nobody_waiting() -> None:
 
 def kept(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
     """The nodes of the plan that is kept for a question."""
-    text, values = statement.page(asked)
+    return kept_of(planner, statement.page(asked))
+
+
+def kept_of(
+    planner: Connection[Any], asked: tuple[bytes, statement.Parameters]
+) -> list[dict[str, Any]]:
+    """The same of a statement with its parameters."""
+    text, values = asked
     spoken = PostgresQuery(Transformer(planner))
     spoken.convert(text, values)
     with planner.transaction(force_rollback=True):

@@ -1,0 +1,138 @@
+"""What the past costs: how many statements a question sends, how many events it reads, and that its plan is kept.
+
+Invariants: no test looks at a time. Seen red: with each job folded from its events, as it once was; with a job that has moved on taken for one that
+has not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from ledger import store
+from ledger.codec import Row, decode
+from ledger.events import Recorded
+from ledger.past import AsOf
+from projections import past_statement, query
+from projections.filters import FILTERS, Condition, Sort
+from projections.question import Named, Query
+from projections.walk import walks_back
+from tests.fix_jobs import A
+from tests.fix_questions import EVERYTHING, Asker
+from tests.projections.test_statement import indexes, planner
+from tests.projections.test_statement_kept import ONE, PLAIN, behind, kept_of, within
+
+__all__ = ["planner"]
+
+BY_NUMBER = Query(A, sort=(Sort("number"),), limit=EVERYTHING)
+
+
+@pytest.fixture
+def sent(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every statement but those that only say what may be seen."""
+    told: list[Any] = []
+    cursor = type(asker.connection.cursor())
+    execute = cursor.execute
+
+    async def counted(self, text, *values, **more):  # type: ignore[no-untyped-def]
+        if "set_config" not in str(text):
+            told.append(text)
+        return await execute(self, text, *values, **more)
+
+    monkeypatch.setattr(cursor, "execute", counted)
+    return told
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
+    """Every event that was read."""
+    told: list[Recorded] = []
+
+    def noted(row: Row) -> Recorded:
+        told.append(decode(row))
+        return told[-1]
+
+    monkeypatch.setattr(store, "decode", noted)
+    return told
+
+
+def test_a_list_reads_the_events_of_those_jobs_alone_that_have_moved_on(
+    asker: Asker, sent: list[Any], read: list[Recorded]
+) -> None:
+    end, settled = len(asker.ledger.log), 0
+    for position in range(0, end + 1, 9):
+        sent.clear()
+        read.clear()
+        asked = replace(BY_NUMBER, as_of=AsOf(position))
+        page = asker.find(asked)
+        mine = {one.job_id for one in asker.ledger.log if one.project == A}
+        later = {one.job_id for one in asker.ledger.log[position:]}
+        moved = [one for one in asker.ledger.log[:position] if one.job_id in mine & later]
+        assert sorted(read, key=lambda one: one.position) == moved
+        assert len(sent) == (2 if moved else 1)
+        settled += len(page.jobs) - len({one.job_id for one in moved})
+    assert settled > end // 9, "many a job stood as it stands now"
+
+
+def test_a_list_of_a_state_asks_first_how_many_have_moved_on(
+    asker: Asker, sent: list[Any], read: list[Recorded]
+) -> None:
+    condition = Condition(FILTERS["state"], ("Succeeded",))
+    asked = replace(BY_NUMBER, conditions=(condition,), as_of=AsOf(len(asker.ledger.log)))
+    assert asker.find(asked).jobs
+    assert (len(sent), read) == (2, [])
+
+
+def test_a_get_of_a_job_that_stands_as_it_stood_is_one_statement(
+    asker: Asker, sent: list[Any], read: list[Recorded]
+) -> None:
+    for job in asker.jobs[:20]:
+        sent.clear()
+        asked = Named(job.project, ids=(job.id,), as_of=AsOf(job.position))
+        assert asker.run(query.named(asker.connection, asked)) == (job,)
+        assert (len(sent), read) == (1, [])
+
+
+ASKED = [*PLAIN, *ONE, *map(within, [PLAIN[0], *ONE]), *map(behind, [*PLAIN, *ONE])]
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=range(len(ASKED)))
+def test_it_walks_the_index_that_a_list_of_now_walks(
+    planner: Connection[Any], asked: Query
+) -> None:
+    """And finds what has moved on, and the rows of its page, by their keys."""
+    asked = replace(asked, as_of=AsOf(30_000))
+    assert walks_back(asked)
+    assert asked.as_of is not None
+    for short in (False, True):
+        nodes = kept_of(planner, past_statement.page(asked, asked.as_of, few=short))
+        through = [one["Relation Name"] for one in nodes if one["Node Type"] == "Seq Scan"]
+        assert not [name for name in through if "job" in name or "events" in name]
+        filters = [one.filter for one in asked.conditions if one.filter.operator == "in"]
+        by_change = asked.sort[0].column == "updated"
+        plain = (
+            "project_number" if asked.sort[0].column == "number" else "project_created_at_number"
+        )
+        index = (
+            filters[0].index if filters and (short or filters[0].column not in STANDING) else plain
+        )
+        assert indexes(nodes) == ({"pkey"} if by_change else {index, "pkey"})
+
+
+STANDING = frozenset({"state", "outcome", "phase"})
+
+
+def test_what_reads_more_than_ranges_is_planned_for_its_values() -> None:
+    then = AsOf(30_000)
+    owner = Condition(FILTERS["owner"], ("x",))
+    for asked in (
+        Query("big", (), (Sort("owner"),), as_of=then),
+        replace(ONE[-1], conditions=(owner,), total=True, as_of=then),
+        replace(within(PLAIN[0]), total=True, as_of=then),
+        replace(PLAIN[0], as_of=AsOf(30_000, datetime(2024, 1, 9, tzinfo=UTC))),
+        PLAIN[0],
+    ):
+        assert not walks_back(asked)
