@@ -41,19 +41,13 @@ async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsO
         if position is None:
             raise Invalid(f"as_of: {then.recorded.isoformat()} has not passed yet.", field="as_of")
         return AsOf(position), max(_EARLIEST, then.recorded)
-    head = await store.head(connection)
+    asked = {"project": project, "position": then.position}
+    [(head, recorded_at)] = await rows(connection, (project,), SQLS["head"], asked, prepare=True)
     position = head if then.position is None else then.position
     if position > head:
         raise Invalid(f"as_of: The log has not reached position {position} yet.", field="as_of")
-    as_of = AsOf(position, then.happened)
-    moment = then.happened or await _recorded_at(connection, project, position)
-    return as_of, max(_EARLIEST, moment)
-
-
-async def _recorded_at(connection: Connection, project: str, position: int) -> datetime:
-    values = {"project": project, "position": position}
-    found = await rows(connection, (project,), SQLS["recorded_at"], values)
-    return found[0][0] if found else _EARLIEST
+    moment = then.happened or recorded_at or _EARLIEST
+    return AsOf(position, then.happened), max(_EARLIEST, moment)
 
 
 async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -> Page:

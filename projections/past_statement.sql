@@ -203,10 +203,13 @@ FROM {jobs} WHERE j.project = %(project)s GROUP BY 1, 2, 3
 -- The last position of a project at which the ledger had recorded something by a time; null when that time has not come.
 SELECT ledger.position_at(%(project)s, %(moment)s)
 
--- name: recorded_at
--- When a project's last event up to a position was recorded.
-SELECT e.recorded_at FROM ledger.stored_events e
-WHERE e.project = %(project)s AND e.notification_id <= %(position)s ORDER BY e.notification_id DESC LIMIT 1
+-- name: head
+-- Where the log ends, and when the project's last event up to a position, or else to there, was recorded; null when it had none.
+SELECT h.position, (
+  SELECT e.recorded_at FROM ledger.stored_events e
+  WHERE e.project = %(project)s AND e.notification_id <= coalesce(%(position)s::bigint, h.position) ORDER BY e.notification_id DESC LIMIT 1
+)
+FROM ledger.head h
 
 -- name: events
 -- The events that count of a project, or of one job of it, behind a position; what had happened by a time is always a job's first events.

@@ -16,9 +16,9 @@ from ledger import store
 from ledger.codec import Row, decode
 from ledger.events import Recorded
 from ledger.past import AsOf
-from projections import past_statement, query
+from projections import past, past_statement, query
 from projections.filters import FILTERS, Condition, Sort
-from projections.question import Named, Query
+from projections.question import Named, Query, Then
 from projections.walk import walks_back
 from tests.fix_jobs import A
 from tests.fix_questions import EVERYTHING, Asker
@@ -94,6 +94,21 @@ def test_a_get_of_a_job_that_stands_as_it_stood_is_one_statement(
         asked = Named(job.project, ids=(job.id,), as_of=AsOf(job.position))
         assert asker.run(query.named(asker.connection, asked)) == (job,)
         assert (len(sent), read) == (1, [])
+
+
+@pytest.mark.parametrize("happened", [None, datetime(2024, 5, 30, tzinfo=UTC)])
+def test_a_moment_is_found_by_one_statement(
+    asker: Asker, sent: list[Any], happened: datetime | None
+) -> None:
+    for position in (None, 0, 9):
+        sent.clear()
+        then = Then(position, happened=happened)
+        as_of, moment = asker.run(past.resolve(asker.connection, A, then))
+        upto = len(asker.ledger.log) if position is None else position
+        mine = [one.recorded_at for one in asker.ledger.log[:upto] if one.project == A]
+        assert as_of == AsOf(upto, happened)
+        assert moment == (happened or (mine[-1] if mine else datetime(1970, 1, 1, tzinfo=UTC)))
+        assert len(sent) == 1
 
 
 ASKED = [*PLAIN, *ONE, *map(within, [PLAIN[0], *ONE]), *map(behind, [*PLAIN, *ONE])]
