@@ -137,7 +137,9 @@ SWAP_LOCK_S = 0.1  # a swap waits so long for a reader, since later readers wait
 SWAP_S_MAX = 60.0  # a rebuild tries so long to find a moment between readers
 WAKE_HELD_S = 0.02  # how long followers that were awake are trusted to come by themselves before they are woken
 FOLLOW_LOOK_S_MIN = 0.004  # a follower rests so long after a fold, then looks at the log again; twice as long each time while nothing came
-FOLD_REST = 1  # or so many times as long as the fold took, but at most WAKE_HELD_S: on a busy machine folds grow larger, not more frequent
+FOLD_REST_EVENT_S = 0.00025  # or so long for each event folded, while nobody waits: near 4,000 events a second that feeds itself up to the next
+FOLD_REST_S_MAX = 0.015  # the longest such rest: dozens of events, of which a fold costs hardly more than one of a few, and within WAKE_HELD_S
+AWAITED_S = 0.2  # so long after somebody waited for read models they rest no longer than they must; who waits says so twice in that time
 PAST_REST_S = 0.2  # and one that only questions about earlier moments need so long, unless somebody asks: larger folds cost less an event
 BESIDE_WATCH_S = 0.5  # how often `serve` looks whether the processes beside it still run, to start them again
 FOLLOW_POLL_S = 0.5  # a follower looks at the log at least this often, should a wake-up be lost
@@ -241,9 +243,7 @@ class Settings(BaseSettings):
         description="Requests of one project at work in one process.",
     )
     key_requests_per_s_max: int = Field(
-        default=KEY_REQUESTS_PER_S_MAX,
-        ge=1,
-        description="Requests of one key in a second, in one process.",
+        default=KEY_REQUESTS_PER_S_MAX, ge=1, description="A key's requests a second, per process."
     )
     wait_s_max: float = Field(
         default=WAIT_S_MAX, ge=0, le=60, description="How long a write waits for the read models."

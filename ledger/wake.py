@@ -20,7 +20,13 @@ from ledger.connection import Role, conninfo
 from ledger.store import Connection
 
 CHANNEL = "jobledger_appended"
+AWAITED = "jobledger_awaited"  # where those who wait for followers that come by themselves tell them to come sooner
 FOLLOWED = "jobledger_reached"  # where followers tell of themselves: news for whoever is not woken meanwhile
+
+
+_TELL = (
+    "SELECT pg_notify(channel, payload) FROM unnest(%s::text[], %s::text[]) n (channel, payload)"
+)
 
 
 class Herald:
@@ -30,6 +36,8 @@ class Herald:
         self._conninfo = conninfo(dsn, Role.APP)
         self._news = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._hurried: set[str] = set()  # the channels whose listeners are to come at once
+        self._awaited_s = -inf  # when they were last told that somebody waits
         self._position = 0
         self._followed = 0
         self._stirred_s = -inf  # when the followers last told of themselves, or were told
@@ -62,6 +70,17 @@ class Herald:
 
     def hurry(self) -> None:
         """Somebody waits for followers that rest on purpose. Returns at once."""
+        self._call(CHANNEL)
+
+    def awaited(self) -> None:
+        """Somebody waits for followers, which rest longer while nobody does: told at most twice in `settings.AWAITED_S`. Returns at once."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._awaited_s >= settings.AWAITED_S / 2:
+            self._awaited_s = now_s
+            self._call(AWAITED)
+
+    def _call(self, channel: str) -> None:
+        self._hurried.add(channel)
         self._hurry.set()
         self._news.set()
 
@@ -82,7 +101,7 @@ class Herald:
             while True:
                 await self._news.wait()
                 await self._held()
-                hurried = self._hurry.is_set()
+                hurried, self._hurried = self._hurried, set()
                 self._news.clear()
                 self._hurry.clear()
                 if self._followed >= self._position and not hurried:
@@ -92,10 +111,10 @@ class Herald:
                         connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
                         # Nothing is lost with a wake-up: it need not wait for the disk.
                         await connection.execute("SET synchronous_commit = off")
-                    told = "" if hurried else str(self._position)
-                    await connection.execute(
-                        "SELECT pg_notify(%s, %s)", (CHANNEL, told), prepare=True
-                    )
+                    told = dict.fromkeys((CHANNEL, *hurried), "")
+                    if CHANNEL not in hurried:
+                        told[CHANNEL] = str(self._position)
+                    await connection.execute(_TELL, (list(told), [*told.values()]), prepare=True)
                     self._stirred_s = asyncio.get_running_loop().time()
                 except psycopg.Error:
                     connection = None

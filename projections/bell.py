@@ -8,11 +8,14 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
+import time
+from math import inf
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Notify
 
-from ledger.wake import CHANNEL
+from ledger import settings
+from ledger.wake import AWAITED, CHANNEL
 
 
 class Bell:
@@ -24,6 +27,7 @@ class Bell:
         self._rope.setblocking(False)
         self._told = 0
         self._telling = threading.Lock()
+        self._awaited_s = -inf
 
     def ring(self, position: int = 0) -> None:
         """Wake who waits. `position`: how far the log has grown, where that is known."""
@@ -36,14 +40,21 @@ class Bell:
             pass
 
     @staticmethod
-    def listen(connection: Connection[Any]) -> None:
-        """Hear other processes from now on."""
+    def listen(connection: Connection[Any], *, past: bool = False) -> None:
+        """Hear other processes from now on. `past`: but not of those who wait for no read model of the past."""
         connection.execute(f"LISTEN {CHANNEL}")
+        if not past:
+            connection.execute(f"LISTEN {AWAITED}")
+
+    @property
+    def awaited(self) -> bool:
+        """Whether, as far as was heard, somebody waited lately."""
+        return time.monotonic() < self._awaited_s + settings.AWAITED_S
 
     def wait(self, connection: Connection[Any], timeout_s: float) -> int | None:
         """The greatest position told so far once somebody rings; None when nobody did, or told no position."""
         # What came beside the answers of a fold was read with them: its socket says nothing of it any more.
-        told = [_position(notice.payload) for notice in connection.notifies(timeout=0)]
+        told = [self._heard(notice) for notice in connection.notifies(timeout=0)]
         with selectors.DefaultSelector() as selector:
             selector.register(self._ear, selectors.EVENT_READ)
             selector.register(connection.fileno(), selectors.EVENT_READ)
@@ -52,9 +63,14 @@ class Bell:
             self._ear.recv(65_536)
             with self._telling:
                 told.append(self._told)
-        told += [_position(notice.payload) for notice in connection.notifies(timeout=0)]
+        told += [self._heard(notice) for notice in connection.notifies(timeout=0)]
         # One that names no position, and nobody ringing at all, both mean: look at the log.
         return max(told) if told and all(told) else None
+
+    def _heard(self, notice: Notify) -> int:
+        if notice.channel == AWAITED:
+            self._awaited_s = time.monotonic()
+        return _position(notice.payload)
 
     def close(self) -> None:
         """Nobody waits any more."""

@@ -96,7 +96,8 @@ class Line:
 
 class Waiter:
     """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's folds tell; and by looking
-    while somebody waits in vain. The `herald` hears how far they are, so that it need not wake them."""
+    while somebody waits in vain. The `herald` hears how far they are, so that it need not wake them, and
+    who waits, so that they rest no longer than they must."""
 
     def __init__(
         self,
@@ -147,8 +148,8 @@ class Waiter:
         line = self._past if past else self._now
         if position <= line.least:
             return True
-        if past and self._herald is not None:
-            self._herald.hurry()
+        if self._herald is not None:
+            (self._herald.hurry if past else self._herald.awaited)()
         future = line.join(position)
         self._somebody.set()
         timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, future)

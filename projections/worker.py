@@ -73,7 +73,7 @@ class Worker(threading.Thread):
         plan_builds(connection)
         if not self._fenced(connection):
             return
-        self._bell.listen(connection)
+        self._bell.listen(connection, past=self._projection.past)
         build = self._shown(connection) or self._built(connection)
         reached = build.position(connection) or 0
         self._tell(connection, reached)
@@ -106,15 +106,23 @@ class Worker(threading.Thread):
                 # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
                 connection.execute("DISCARD PLANS")
                 planned = max(reached, 1)
-            self._rest(connection, time.monotonic() - began_s)
+            self._rest(connection, time.monotonic() - began_s, reached - before)
 
-    def _rest(self, connection: Connection[Any], took_s: float) -> None:
-        """Let more come together, the more the longer a fold takes: on a busy machine folds become larger, not more frequent."""
-        if not self._projection.past:
-            rest_s = max(took_s * settings.FOLD_REST, settings.FOLLOW_LOOK_S_MIN)
-            self._ending.wait(min(rest_s, settings.WAKE_HELD_S))
+    def _rest(self, connection: Connection[Any], took_s: float, events: int) -> None:
+        """Let more come together, the more the longer a fold takes: on a busy machine folds become larger, not more frequent.
+
+        While nobody waits they grow with the rate of events too, since a fold of a few costs nearly as much as one of many."""
+        if self._projection.past:
+            self._linger(connection, settings.PAST_REST_S)
             return
-        until_s = time.monotonic() + settings.PAST_REST_S
+        least_s = min(max(took_s, settings.FOLLOW_LOOK_S_MIN), settings.WAKE_HELD_S)
+        self._ending.wait(least_s)
+        if not self._bell.awaited:
+            rest_s = min(events * settings.FOLD_REST_EVENT_S, settings.FOLD_REST_S_MAX)
+            self._linger(connection, rest_s - least_s)
+
+    def _linger(self, connection: Connection[Any], rest_s: float) -> None:
+        until_s = time.monotonic() + rest_s
         # Unless somebody is in a hurry, and rings without saying how far the log has grown.
         while (left_s := until_s - time.monotonic()) > 0 and not self._ending.is_set():
             if self._bell.wait(connection, left_s) is None:

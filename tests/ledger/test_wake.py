@@ -10,7 +10,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from ledger import settings
-from ledger.wake import CHANNEL, Herald
+from ledger.wake import AWAITED, CHANNEL, Herald
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,29 @@ async def test_followers_that_are_awake_come_by_themselves(
         # But those that rest on purpose do not, and one that sleeps is woken at once.
         herald.hurry()
         assert await heard(listener, "") == [""]
+
+
+async def test_who_waits_is_told_of_at_once_and_seldom(
+    database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where each who waits is told of."""
+    monkeypatch.setattr(settings, "WAKE_HELD_S", 3_600.0)
+    monkeypatch.setattr(settings, "AWAITED_S", 3_600.0)
+    async with (
+        await AsyncConnection.connect(database, autocommit=True) as follower,
+        Herald(database) as herald,
+    ):
+        await follower.execute(f"LISTEN {AWAITED}".encode())
+        herald.followed(1)
+        herald.announce(2)
+        herald.awaited()
+        # With it goes what those who are not waited for want to know.
+        assert await heard(listener, "2") == ["2"]
+        herald.awaited()
+        herald.hurry()
+        assert await heard(listener, "") == [""]
+        await listener.execute("SELECT pg_notify(%s, 'the end')", (AWAITED,))
+        assert await heard(follower, "the end") == ["", "the end"]
 
 
 async def test_followers_that_do_not_come_are_woken(

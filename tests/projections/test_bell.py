@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from ledger.wake import CHANNEL
+from ledger import settings
+from ledger.wake import AWAITED, CHANNEL
 from projections.bell import Bell
 from tests.fix_log import projector
 
@@ -65,6 +66,22 @@ def test_what_came_with_the_answers_of_a_fold_is_heard(
             assert waiting.result(timeout=10) == 7
         finally:
             bell.ring()
+
+
+def test_it_knows_whether_somebody_waited_lately(
+    bell: Bell, connection: Connection[Any], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "AWAITED_S", NEVER)
+    with projector(database) as other, projector(database) as past:
+        Bell.listen(past, past=True)
+        for awaited, channel in enumerate((CHANNEL, AWAITED)):
+            other.execute("SELECT pg_notify(%s, '')", (channel,))
+            assert bell.wait(connection, NEVER) is None
+            assert bell.awaited == bool(awaited)
+        # Nobody waits for what is past by waiting for what is now.
+        assert [notice.channel for notice in past.notifies(timeout=0)] == [CHANNEL]
+    monkeypatch.setattr(settings, "AWAITED_S", 0.0)
+    assert not bell.awaited
 
 
 def test_a_closed_bell_is_silent() -> None:

@@ -127,15 +127,16 @@ async def test_the_herald_hears_who_comes_and_who_is_waited_for(
     heard: list[int | str] = []
     monkeypatch.setattr(herald, "followed", heard.append)
     monkeypatch.setattr(herald, "hurry", lambda: heard.append("hurry"))
+    monkeypatch.setattr(herald, "awaited", lambda: heard.append("awaited"))
     async with pool_of(database) as pool, Waiter(pool, herald=herald) as waiter:
         for name in (*NOW, *PAST):
             waiter.progressed(name, 5)
         assert heard == [5]
         assert not await waiter.reached(6, 0)
         assert await waiter.reached(5, 0, past=True)
-        assert heard == [5]
+        assert heard == [5, "awaited"]
         assert not await waiter.reached(6, 0, past=True)
-        assert heard == [5, "hurry"]
+        assert heard == [5, "awaited", "hurry"]
 
 
 async def test_it_sees_what_other_processes_fold(maker: Connection[Any], database: str) -> None:

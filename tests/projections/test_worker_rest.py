@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger import settings
-from ledger.wake import CHANNEL
+from ledger.wake import AWAITED, CHANNEL
 from projections.job_counts import JOB_COUNTS
 from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
@@ -32,6 +32,31 @@ def test_what_rests_on_purpose_comes_when_it_is_asked(
     assert not scene.stands(7, JOB_STATES)
     scene.forger.execute(f"NOTIFY {CHANNEL}".encode())
     scene.reaches(7)
+
+
+def test_folds_grow_with_the_log_until_somebody_waits(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where a worker does not hear who waits, and where it rests no longer than its fold took."""
+    for name in ("FOLLOW_POLL_S", "FOLD_REST_EVENT_S", "FOLD_REST_S_MAX", "AWAITED_S"):
+        monkeypatch.setattr(settings, name, NEVER)
+    record(scene.forger, LOG[:1])
+    runner = scene.run(JOBS, JOB_STATES)
+    scene.reaches(1, JOBS, JOB_STATES)
+    record(scene.forger, LOG[1:2])
+    runner.wake(2)
+    scene.reaches(2, JOBS, JOB_STATES)
+    record(scene.forger, LOG[2:3])
+    runner.wake(3)
+    # By the time that another has rested and come by itself.
+    scene.reaches(3, JOB_STATES)
+    assert not scene.stands(3, JOBS)
+    scene.forger.execute(f"NOTIFY {AWAITED}".encode())
+    scene.reaches(3, JOBS)
+    # And from then on it comes by itself.
+    for position in range(4, len(LOG) + 1):
+        record(scene.forger, [LOG[position - 1]])
+        scene.reaches(position, JOBS)
 
 
 def test_while_the_log_grows_nobody_need_ring(
