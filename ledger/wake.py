@@ -23,7 +23,7 @@ CHANNEL = "jobledger_appended"
 AWAITED = "jobledger_awaited"  # where those who wait for followers that come by themselves tell them to come sooner
 FOLLOWED = "jobledger_reached"  # where followers tell of themselves: news for whoever is not woken meanwhile
 
-
+# A word for each of some channels.
 _TELL = (
     "SELECT pg_notify(channel, payload) FROM unnest(%s::text[], %s::text[]) n (channel, payload)"
 )

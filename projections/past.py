@@ -1,9 +1,8 @@
 """The past: what the ledger said as of an earlier position, and which position an earlier moment stands for.
 
-Invariants: an answer as of a position rests on the log up to it and on nothing else, so that it is the same for ever; read models only say which
-jobs are meant, and are never asked before they have reached the position; each job is the fold of its own log, cut there: its row, if all of the log
-counts. Errors: Invalid for
-a moment that has not come; Busy while the read models are behind; psycopg's own."""
+Invariants: an answer as of a position rests on the log up to it and on nothing else, so that it is the same for ever; read models are never asked
+before they have reached the position; each job is the fold of its own log, cut there, which is its row of now where all of its log counts.
+Errors: Invalid for a moment that has not come; Busy while the read models are behind; psycopg's own."""
 
 from __future__ import annotations
 

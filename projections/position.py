@@ -96,8 +96,7 @@ class Line:
 
 class Waiter:
     """Lets many callers wait for positions. Fed by the runner of this process or, with a `dsn`, by what another's folds tell; and by looking
-    while somebody waits in vain. The `herald` hears how far they are, so that it need not wake them, and
-    who waits, so that they rest no longer than they must."""
+    while somebody waits in vain. The `herald` hears how far they are, so that it need not wake them, and that somebody waits, so that they come."""
 
     def __init__(
         self,

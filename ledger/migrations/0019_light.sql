@@ -9,7 +9,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 DECLARE
-  events CONSTANT jsonb := batch -> 'events';
+  events jsonb := batch -> 'events';  -- of them, those that are not turned away
   streams CONSTANT jsonb := batch -> 'streams';
   identities CONSTANT jsonb := batch -> 'identities';
   keys CONSTANT jsonb := batch -> 'keys';
@@ -107,25 +107,17 @@ BEGIN
     SELECT array_agg(unit), jsonb_agg(jsonb_build_array(unit, reason, detail) ORDER BY unit) INTO away, refused FROM turned_away;
   END IF;
 
-  IF away IS NULL THEN
-    INSERT INTO ledger.stored_events (notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id,
-                                      salt, topic, project, credential_id, state)
-    SELECT head + ord, (e ->> 2)::bigint, moment, (e ->> 5)::timestamptz, (e ->> 1)::uuid, (e ->> 4)::uuid,
-           encode(substr(sha256(secret || int8send(head + ord)), 1, 16), 'hex')::uuid, e ->> 3, e ->> 7, e ->> 8, convert_to(e ->> 6, 'UTF8')
-    FROM jsonb_array_elements(events) WITH ORDINALITY t(e, ord);
-  ELSE
-    INSERT INTO ledger.stored_events (notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id,
-                                      salt, topic, project, credential_id, state)
-    SELECT position, (e ->> 2)::bigint, moment, (e ->> 5)::timestamptz, (e ->> 1)::uuid, (e ->> 4)::uuid,
-           encode(substr(sha256(secret || int8send(position)), 1, 16), 'hex')::uuid, e ->> 3, e ->> 7, e ->> 8, convert_to(e ->> 6, 'UTF8')
-    FROM (
-      SELECT e, head + row_number() OVER (ORDER BY ord) AS position
-      FROM jsonb_array_elements(events) WITH ORDINALITY t(e, ord) WHERE (e ->> 0)::int <> ALL (away)
-    ) accepted;
+  IF away IS NOT NULL THEN
     -- Fewer than were asked for: the head goes no further than the events do.
-    UPDATE ledger.head h SET position = head + (
-      SELECT count(*) FROM jsonb_array_elements(events) e WHERE (e ->> 0)::int <> ALL (away));
+    SELECT coalesce(jsonb_agg(e ORDER BY ord), '[]') INTO events
+    FROM jsonb_array_elements(events) WITH ORDINALITY t(e, ord) WHERE (e ->> 0)::int <> ALL (away);
+    UPDATE ledger.head h SET position = head + jsonb_array_length(events);
   END IF;
+  INSERT INTO ledger.stored_events (notification_id, originator_version, recorded_at, occurred_at, originator_id, event_id,
+                                    salt, topic, project, credential_id, state)
+  SELECT head + ord, (e ->> 2)::bigint, moment, (e ->> 5)::timestamptz, (e ->> 1)::uuid, (e ->> 4)::uuid,
+         encode(substr(sha256(secret || int8send(head + ord)), 1, 16), 'hex')::uuid, e ->> 3, e ->> 7, e ->> 8, convert_to(e ->> 6, 'UTF8')
+  FROM jsonb_array_elements(events) WITH ORDINALITY t(e, ord);
   IF identities <> '[]' THEN
     INSERT INTO ledger.identities (project, kind, value, job_id)
     SELECT i ->> 1, i ->> 2, i ->> 3, (i ->> 4)::uuid FROM jsonb_array_elements(identities) i

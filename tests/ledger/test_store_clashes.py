@@ -1,6 +1,7 @@
 """Clashes that are the only ones of their commit: no other can lead the append function to look closer.
 
-Seen red: the project left out where a commit of one job is looked over; names that are not compared with each other."""
+Seen red: the project left out where a commit of one job is looked over; names that are not compared with each other; a version
+that is not; a head that goes on for what was turned away."""
 
 from __future__ import annotations
 
@@ -60,3 +61,15 @@ async def test_one_name_for_two_new_jobs(database: str, named: dict[str, Any]) -
     assert isinstance(first, Appended)
     assert second == TurnedAway("again", None)
     assert [one.job_id for one in await read_log(database)] == [units[0].entries[0].job_id]
+
+
+async def test_positions_have_no_gap_where_a_unit_is_turned_away(database: str) -> None:
+    good, stale = uuid4(), uuid4()
+    kept = unit(good, creation(1)), unit(uuid4(), creation(2))
+    late = unit(stale, events.Queued(), expected=1)
+    first, second, third = await append(database, kept[0], late, kept[1])
+    assert second == TurnedAway("stale", str(stale))
+    (fourth,) = await append(database, unit(good, events.Queued(), expected=1))
+    saved = [one for one in (first, third, fourth) if isinstance(one, Appended)]
+    assert [one.position for one in saved] == [1, 2, 3]
+    assert [one.position for one in await read_log(database)] == [1, 2, 3]
