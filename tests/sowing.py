@@ -14,7 +14,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from tests.seeds import CHECKOUT, SEEDS, Seed
+from tests.seed import CHECKOUT, Seed
+from tests.seeds import SEEDS
 
 DEADLINE_S = 300.0
 _SOWN = CHECKOUT / "tests" / "sown"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.seeds import CHECKOUT, SEEDS, Seed
+from tests.seed import CHECKOUT, Seed
+from tests.seeds import SEEDS
 from tests.sowing import sown
 
 
