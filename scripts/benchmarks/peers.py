@@ -54,7 +54,7 @@ PEERS: Final[dict[str, Peer]] = {
     "pgqueuer": Peer("pgqueuer_jobs", ("pgqueuer==1.6.0", _PSYCOPG)),
     "dbos": Peer("dbos_workflows", ("dbos==3.4.0",)),
     "umadb": Peer("umadb_events", ("umadb==0.7.8",), keeps="folder"),
-    "prefect": Peer("prefect_server", ("prefect==3.8.0",), keeps="folder"),
+    "prefect": Peer("prefect_server", ("prefect==3.8.0", "fastapi==0.139.2")),
 }
 
 

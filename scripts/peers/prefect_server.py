@@ -1,13 +1,16 @@
-"""Prefect: its server on a database of its own, for clients over HTTP. Says `ready URL` when it answers, and ends when stdin does.
+"""Prefect: its server on a PostgreSQL database of its own, for clients over HTTP. Says `ready URL` when it answers, and ends when stdin does.
 
-Invariants: nothing of it is tuned; it tells nobody outside. Run as `-m scripts.peers.prefect_server FOLDER`."""
+Invariants: nothing of it is tuned; it tells nobody outside. It is not on its default of one file, where eight writers are soon told 503.
+Run as `-m scripts.peers.prefect_server DSN`."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,14 +19,24 @@ from pathlib import Path
 from scripts.peers.port import port
 
 START_S = 120.0
+END_S = 10.0
 
 
 def main() -> None:
     """Serve."""
-    folder = Path(sys.argv[1])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the server is ended, too
+    with tempfile.TemporaryDirectory() as folder:
+        _serve(sys.argv[1], folder)
+
+
+def _serve(dsn: str, folder: str) -> None:
     url = f"http://127.0.0.1:{(number := port())}"
     told = {
-        "PREFECT_HOME": str(folder),
+        "PREFECT_HOME": folder,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": dsn.replace(
+            "postgresql://", "postgresql+asyncpg://"
+        ),
+        "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -51,7 +64,10 @@ def main() -> None:
         sys.stdin.read()
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(END_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _answers(url: str) -> bool:
