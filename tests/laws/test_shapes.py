@@ -89,7 +89,7 @@ def test_what_a_change_of_shape_lacks_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_nothing_is_added_while_no_shape_has_changed() -> None:
     if all(event.class_version == 1 for event in EVENTS.values()):
-        assert shape.body("s").as_string() == 'ledger.body("s"."state")'
+        assert shape.body("s").as_string() == """convert_from("s"."state", 'UTF8')::jsonb"""
 
 
 def read(connection: Connection[Any], topic: str, state: str) -> Any:
