@@ -63,21 +63,21 @@ CREATE INDEX ON {table} (project, source_id) WHERE source_id IS NOT NULL
 WITH stored AS (
   SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.topic, s.project,
          coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
-         s.recorded_at, b.body ->> 'actor' AS actor, b.body ->> 'note' AS note, b.body ->> 'source_id' AS source_id, b.body -> 'event' AS event,
-         CASE WHEN b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json -> 'event' -> 'detail' END AS detail,
+         s.recorded_at, b.recorded, b.body ->> 'actor' AS actor, b.body ->> 'note' AS note, b.body ->> 'source_id' AS source_id,
+         b.body -> 'event' AS event,
+         CASE WHEN s.originator_version = 1 AND b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json #> '{{event,detail}}' END AS detail,
          -- What was written in a shape that this fold does not know is not counted, and the count tells.
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
            AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
+  CROSS JOIN LATERAL (
+    SELECT {s_body} AS body, replace(to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') AS recorded OFFSET 0
+  ) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), event AS MATERIALIZED (
   -- What each event sets; null where it leaves things as they are.
-  SELECT s.*, failed.kind, failed.final,
-         CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
-                    WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
-         END AS state,
+  SELECT s.*, failed.kind, failed.final, entered.state,
          CASE topic WHEN 'job.created' THEN 0.0 WHEN 'job.started' THEN 0.0 WHEN 'job.succeeded' THEN 1.0
                     WHEN 'job.failed' THEN CASE WHEN failed.kind = 'item_errors' AND failed.final THEN 1.0 END
                     WHEN 'job.progressed' THEN (event ->> 'progress')::float8
@@ -86,8 +86,22 @@ WITH stored AS (
          CASE topic WHEN 'job.created' THEN 0 WHEN 'job.failed' THEN (event ->> 'error_count')::bigint
                     WHEN 'job.items_reported' THEN coalesce((event ->> 'error_count')::bigint, items.failed)
          END AS error_count,
-         items.total AS items_total, items.succeeded AS items_succeeded, items.failed AS items_failed
+         items.total AS items_total, items.succeeded AS items_succeeded, items.failed AS items_failed,
+         -- The entry of the history that an event begins: the JSON of ledger.job.Stay, field by field, as the API's own writer would have it.
+         CASE WHEN entered.state IS NOT NULL THEN
+           '{{"position":' || position || ',"version":' || version || ',"state":"' || entered.state
+           || '","at":' || CASE WHEN at = recorded_at THEN '"' || recorded || '"'
+                                ELSE coalesce('"' || replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') || '"', 'null') END
+           || ',"recorded_at":"' || recorded || '","actor":' || to_json(actor)::text || ',"note":' || coalesce(to_json(note)::text, 'null')
+           || ',"source_id":' || coalesce(to_json(source_id)::text, 'null') || ',"kind":' || coalesce('"' || failed.kind || '"', 'null')
+           || ',"final":' || failed.final || '}}'
+         END AS entry
   FROM stored s
+  CROSS JOIN LATERAL (
+    SELECT CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
+           END AS state
+  ) entered
   CROSS JOIN LATERAL (
     SELECT CASE WHEN topic = 'job.failed' THEN coalesce(event ->> 'kind', 'exception') END AS kind,
            topic = 'job.failed' AND coalesce((event ->> 'final')::boolean, true) AS final
@@ -97,44 +111,45 @@ WITH stored AS (
            CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'succeeded')::bigint, 0) END AS succeeded,
            CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'failed')::bigint, 0) END AS failed
   ) items
-), stay AS MATERIALIZED (
-  -- The entry of the history that an event begins: the JSON of ledger.job.Stay, field by field, as the API's own writer would have it.
-  SELECT e.*, '{{"position":' || position || ',"version":' || version || ',"state":"' || state
-              || '","at":' || coalesce('"' || replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') || '"', 'null')
-              || ',"recorded_at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
-              || '","actor":' || to_json(actor)::text || ',"note":' || coalesce(to_json(note)::text, 'null')
-              || ',"source_id":' || coalesce(to_json(source_id)::text, 'null') || ',"kind":' || coalesce('"' || kind || '"', 'null')
-              || ',"final":' || final || '}}' AS entry
-  FROM event e
 ), change AS (
-  -- What the events of a job set together: the last one that sets a thing has its way.
+  -- What the events of a job set, one after the other. All in one order, so that it is sorted once.
   -- A later event must not hide a value that no event may have, so that poison is the same however the log is cut.
   SELECT job_id, count(*) FILTER (WHERE known AND coalesce(progress BETWEEN 0 AND 1, true)
                                   AND coalesce(kind IN ('rejected', 'exception', 'item_errors'), true)) AS events,
          min(version) AS first_version, max(version) AS version, max(position) AS position,
-         (array_agg(at ORDER BY version DESC) FILTER (WHERE at IS NOT NULL))[1] AS updated_at,
-         (array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing'))[1] AS started_at,
+         array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL) AS updated_at,
+         array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing') AS started_at,
          count(*) FILTER (WHERE state = 'Processing') AS attempts,
          count(*) FILTER (WHERE state = 'Failed') AS failures,
-         (array_agg(state ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS state,
-         (array_agg(kind ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS kind,
-         (array_agg(final ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS final,
-         (array_agg(at ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS entered_at,
-         (array_agg(actor ORDER BY version DESC) FILTER (WHERE state IS NOT NULL))[1] AS entered_by,
-         (array_agg(progress ORDER BY version DESC) FILTER (WHERE progress IS NOT NULL))[1] AS progress,
-         (array_agg(error_count ORDER BY version DESC) FILTER (WHERE error_count IS NOT NULL))[1] AS error_count,
-         (array_agg(items_total ORDER BY version DESC) FILTER (WHERE items_total IS NOT NULL))[1] AS items_total,
-         (array_agg(items_succeeded ORDER BY version DESC) FILTER (WHERE items_succeeded IS NOT NULL))[1] AS items_succeeded,
-         (array_agg(items_failed ORDER BY version DESC) FILTER (WHERE items_failed IS NOT NULL))[1] AS items_failed,
+         array_agg(state ORDER BY version) FILTER (WHERE state IS NOT NULL) AS state,
+         array_agg(kind ORDER BY version) FILTER (WHERE state IS NOT NULL) AS kind,
+         array_agg(final ORDER BY version) FILTER (WHERE state IS NOT NULL) AS final,
+         array_agg(at ORDER BY version) FILTER (WHERE state IS NOT NULL) AS entered_at,
+         array_agg(actor ORDER BY version) FILTER (WHERE state IS NOT NULL) AS entered_by,
+         array_agg(progress ORDER BY version) FILTER (WHERE progress IS NOT NULL) AS progress,
+         array_agg(error_count ORDER BY version) FILTER (WHERE error_count IS NOT NULL) AS error_count,
+         array_agg(items_total ORDER BY version) FILTER (WHERE items_total IS NOT NULL) AS items_total,
+         array_agg(items_succeeded ORDER BY version) FILTER (WHERE items_succeeded IS NOT NULL) AS items_succeeded,
+         array_agg(items_failed ORDER BY version) FILTER (WHERE items_failed IS NOT NULL) AS items_failed,
          string_agg(entry, ',' ORDER BY version) AS history
-  FROM stay GROUP BY job_id
+  FROM event GROUP BY job_id
 ), said AS (
   SELECT e.job_id, jsonb_agg(m.message ORDER BY e.version, m.nth) AS messages
   FROM event e CROSS JOIN LATERAL jsonb_array_elements(e.event -> 'messages') WITH ORDINALITY m (message, nth)
   GROUP BY e.job_id
+), last AS (
+  -- And together: the last one that sets a thing has its way.
+  SELECT job_id, first_version, version, position, attempts, failures, history, started_at[1] AS started_at,
+         updated_at[cardinality(updated_at)] AS updated_at,
+         state[cardinality(state)] AS state, kind[cardinality(kind)] AS kind, final[cardinality(final)] AS final,
+         entered_at[cardinality(entered_at)] AS entered_at, entered_by[cardinality(entered_by)] AS entered_by,
+         progress[cardinality(progress)] AS progress, error_count[cardinality(error_count)] AS error_count,
+         items_total[cardinality(items_total)] AS items_total, items_succeeded[cardinality(items_succeeded)] AS items_succeeded,
+         items_failed[cardinality(items_failed)] AS items_failed
+  FROM change
 ), folded AS (
-  SELECT c.*, coalesce(said.messages, '[]') AS messages, c.final OR c.state IN ('Succeeded', 'Canceled') AS ended
-  FROM change c LEFT JOIN said USING (job_id)
+  SELECT l.*, coalesce(said.messages, '[]') AS messages, l.final OR l.state IN ('Succeeded', 'Canceled') AS ended
+  FROM last l LEFT JOIN said USING (job_id)
 ), born AS (
   INSERT INTO {table}
   SELECT e.job_id, e.project, (e.event ->> 'number')::bigint, e.event ->> 'type', e.event ->> 'command', e.event ->> 'object',
