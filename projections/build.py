@@ -67,7 +67,9 @@ class Build:
         row = connection.execute(SQL["indexed"], (f"{SCHEMA}.{self.table}",)).fetchone()
         if row == (False,):
             connection.execute(self.projection.statement("index", self.table))
-            connection.execute(self.spoken("analyze"))
+            columns = connection.execute(SQL["asked"], (f"{SCHEMA}.{self.table}",)).fetchall()
+            names = sql.SQL(", ").join(sql.Identifier(column) for (column,) in columns)
+            connection.execute(self.spoken("analyze", columns=names))
 
     def drop(self, connection: Connection[Any]) -> None:
         """Forget the table and its position."""
@@ -142,11 +144,12 @@ class Build:
         connection.execute(self.spoken("show"))
         connection.execute(SQL["live"], (self.projection.name, self.projection.version, self.table))
 
-    def spoken(self, query: str) -> sql.Composed:
+    def spoken(self, query: str, **beside: sql.Composable) -> sql.Composed:
         """One of the queries beside this module, spoken of this table and its view."""
         return sql.SQL(SQL[query]).format(
             table=sql.Identifier(SCHEMA, self.table),
             view=sql.Identifier(SCHEMA, self.projection.name),
+            **beside,
         )
 
 

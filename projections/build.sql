@@ -24,9 +24,16 @@ WHERE application_name = %(table)s AND to_regclass(%(qualified)s) IS NOT NULL
 -- Whether a table has its indexes beyond the primary key.
 SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisprimary)
 
+-- name: asked
+-- The columns that a table is asked by.
+SELECT attname FROM pg_attribute a
+WHERE attrelid = to_regclass(%s) AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey))
+ORDER BY attnum
+
 -- name: analyze
--- Count what is there, so that the first readers are not planned for an empty table.
-ANALYZE {table}
+-- Count what is there, so that the first readers are not planned for an empty table. Wide columns that nobody asks by take as long again, and may
+-- wait for the autovacuum, which still takes the table for one that was never counted.
+ANALYZE {table} ({columns})
 
 -- name: patience
 -- Do not wait long for a lock, since whoever comes later waits behind it.

@@ -15,11 +15,16 @@ from psycopg import Connection
 from ledger.connection import Role, conninfo
 from projections import PROJECTIONS
 from projections.build import Build, Poison
+from projections.filters import FILTERS, SORTS
 from projections.projection import Projection
 from projections.rebuild import compare, rebuild
 from projections.tracking import Positions
 from tests.fix_jobs import Ledger, fold, play
 
+COUNTED = """
+SELECT a.attname FROM pg_statistic s JOIN pg_attribute a ON (a.attrelid, a.attnum) = (s.starelid, s.staattnum)
+WHERE s.starelid = 'projections.counted'::regclass
+"""
 EVERY = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
 
 
@@ -130,3 +135,19 @@ def test_a_rebuild_equals_the_live_table_and_mends_one_that_was_edited(
     mended = rebuild(ledger.dsn, projection.name)
     assert mended["different"] == changed
     assert compare(ledger.dsn, projection.name).different == 0
+
+
+def test_the_first_readers_of_a_build_find_its_columns_counted(
+    projector: Connection[Any], ledger: Ledger
+) -> None:
+    jobs = next(one for one in PROJECTIONS if one.name == "jobs")
+    build = Build(jobs, "counted", Positions(ledger.dsn))
+    build.create(projector, bare=True)
+    build.advance(projector, 0, len(ledger.log))
+    build.index(projector)
+    with psycopg.connect(ledger.dsn, autocommit=True) as owner:
+        counted = {column for (column,) in owner.execute(COUNTED).fetchall()}
+    build.drop(projector)
+    asked = {one.column for one in FILTERS.values()} | {one.column for one in SORTS.values()}
+    assert counted >= asked
+    assert not counted & {"detail", "messages", "history", "description"}
