@@ -46,13 +46,13 @@ WITH stored AS MATERIALIZED (
   CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), change AS MATERIALIZED (
+  -- Positions grow with the versions of a job, so that nothing need be sorted for the first.
   SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version,
-         (array_agg(position ORDER BY version) FILTER (WHERE state IS NOT NULL))[1] AS left_position,
-         (array_agg(at ORDER BY version) FILTER (WHERE state IS NOT NULL))[1] AS left_at
+         min(position) FILTER (WHERE state IS NOT NULL) AS left_position
   FROM stored GROUP BY job_id
 ), before AS MATERIALIZED (
   -- The stay in which each older job is found.
-  SELECT c.job_id, stay.version, c.left_position, c.left_at
+  SELECT c.job_id, stay.version, c.left_position
   FROM change c
   CROSS JOIN LATERAL (
     SELECT t.version FROM {table} t
@@ -60,8 +60,9 @@ WITH stored AS MATERIALIZED (
   ) stay
   WHERE c.first_version > 1
 ), closed AS (
-  UPDATE {table} t SET left_position = b.left_position, left_at = b.left_at
-  FROM before b WHERE t.job_id = b.job_id AND t.version = b.version AND b.left_position IS NOT NULL
+  UPDATE {table} t SET left_position = s.position, left_at = s.at
+  FROM before b JOIN stored s ON s.position = b.left_position
+  WHERE t.job_id = b.job_id AND t.version = b.version
 ), born AS (
   INSERT INTO {table} (job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
                        left_position, left_at)
