@@ -8,19 +8,19 @@ SELECT c.originator_id, c.project, (b.event ->> 'number')::bigint, b.event ->> '
        convert_from(c.state, 'UTF8')::json -> 'event' -> 'detail', l.state, NULL, false, l.version, l.position, l.attempts,
        CASE l.state WHEN 'Succeeded' THEN 1 ELSE 0 END, 0, '[]', NULL, 0, 0, c.recorded_at, l.updated_at, l.started_at, l.ended_at, l.ended_by, 0, l.history
 FROM ledger.stored_events c
-CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+CROSS JOIN LATERAL (SELECT convert_from(c.state, 'UTF8')::jsonb -> 'event' AS event OFFSET 0) b
 JOIN (
   SELECT originator_id, max(originator_version) AS version, max(notification_id) AS position, max(recorded_at) AS updated_at,
          count(*) FILTER (WHERE topic = 'job.started') AS attempts,
          min(recorded_at) FILTER (WHERE topic = 'job.started') AS started_at,
          max(recorded_at) FILTER (WHERE topic = 'job.succeeded') AS ended_at,
-         max(ledger.body(state) ->> 'actor') FILTER (WHERE topic = 'job.succeeded') AS ended_by,
+         max(convert_from(state, 'UTF8')::jsonb ->> 'actor') FILTER (WHERE topic = 'job.succeeded') AS ended_by,
          CASE max(originator_version) WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state,
          string_agg('{"position":' || notification_id || ',"version":' || originator_version || ',"state":"'
            || CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END
            || '","at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
            || '","recorded_at":"' || replace(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z')
-           || '","actor":' || to_json(ledger.body(state) ->> 'actor')::text || ',"note":null,"source_id":null,"kind":null,"final":false}',
+           || '","actor":' || to_json(convert_from(state, 'UTF8')::jsonb ->> 'actor')::text || ',"note":null,"source_id":null,"kind":null,"final":false}',
            ',' ORDER BY originator_version) AS history
   FROM ledger.stored_events GROUP BY originator_id
 ) l ON l.originator_id = c.originator_id
@@ -35,7 +35,7 @@ SELECT originator_id, originator_version, project, notification_id,
        NULL, false, recorded_at, recorded_at, b.body ->> 'actor', b.body ->> 'note', b.body ->> 'source_id',
        lead(notification_id) OVER later, lead(recorded_at) OVER later
 FROM ledger.stored_events s
-CROSS JOIN LATERAL (SELECT ledger.body(s.state) AS body OFFSET 0) b
+CROSS JOIN LATERAL (SELECT convert_from(s.state, 'UTF8')::jsonb AS body OFFSET 0) b
 WINDOW later AS (PARTITION BY originator_id ORDER BY originator_version)
 
 -- name: job_counts
@@ -44,7 +44,7 @@ INSERT INTO control.job_counts (project, type, command, state, span_s, upto, job
 WITH told AS (
   SELECT c.originator_id, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
   FROM ledger.stored_events c
-  CROSS JOIN LATERAL (SELECT ledger.body(c.state) -> 'event' AS event OFFSET 0) b
+  CROSS JOIN LATERAL (SELECT convert_from(c.state, 'UTF8')::jsonb -> 'event' AS event OFFSET 0) b
   WHERE c.originator_version = 1
 ), moved AS (
   SELECT s.project, t.type, t.command, n.state, s.notification_id AS position, sum(n.jobs) OVER so_far AS jobs,
@@ -82,18 +82,18 @@ INSERT INTO control.job_revisions (job_id, position, version, project, number, o
                                    credential_id, jobs, created_from, created_to, number_from, number_to)
 SELECT s.originator_id, s.notification_id, s.originator_version, s.project, c.number,
        CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END,
-       0, s.recorded_at, s.recorded_at, s.topic, ledger.body(s.state) ->> 'actor', s.credential_id,
+       0, s.recorded_at, s.recorded_at, s.topic, convert_from(s.state, 'UTF8')::jsonb ->> 'actor', s.credential_id,
        b.jobs, b.created_from, b.created_to, b.number_from, b.number_to
 FROM ledger.stored_events s
 JOIN (
-  SELECT originator_id, (ledger.body(state) -> 'event' ->> 'number')::bigint AS number
+  SELECT originator_id, (convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'number')::bigint AS number
   FROM ledger.stored_events WHERE originator_version = 1
 ) c ON c.originator_id = s.originator_id
 LEFT JOIN (
   SELECT notification_id, row_number() OVER births AS jobs, min(recorded_at) OVER births AS created_from, max(recorded_at) OVER births AS created_to,
          min(number) OVER births AS number_from, max(number) OVER births AS number_to
   FROM (
-    SELECT notification_id, project, recorded_at, (ledger.body(state) -> 'event' ->> 'number')::bigint AS number
+    SELECT notification_id, project, recorded_at, (convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'number')::bigint AS number
     FROM ledger.stored_events WHERE originator_version = 1
   ) n
   WINDOW births AS (PARTITION BY project ORDER BY notification_id ROWS UNBOUNDED PRECEDING)
