@@ -233,3 +233,19 @@ async def test_the_sight_is_taken_once_a_statement(
     assert "Index Scan" in plan
     assert "SubPlan" not in plan
     await reader.execute("RESET enable_seqscan")
+
+
+@pytest.mark.anyio
+async def test_a_long_statement_is_answered_as_a_short_one_is(ledger: Ledger) -> None:
+    """psycopg reads it anew each time, so that its parameters are numbered here."""
+    short = b"SELECT %(word)s::text || '%%' || %(word)s::text, %(none)s::bigint, %(project)s::text"
+    values = {"project": A, "word": "%(none)s $1", "none": None, "unused": 1}
+    async with await AsyncConnection.connect(
+        conninfo(ledger.dsn, Role.READER), autocommit=True
+    ) as connection:
+        for more in ({}, {"binary": True}, {"prepare": True, "walk": True}):
+            asked = [
+                await rows(connection, (A,), text, values, **more)
+                for text in (short, short + b" " * 5_000)
+            ]
+            assert asked[0] == asked[1] == [("%(none)s $1%%(none)s $1", None, A)]
