@@ -168,19 +168,6 @@ async def streams(
     return found
 
 
-async def streams_to(
-    connection: Connection, job_ids: Sequence[UUID], position: int, *, sight: Sight = None
-) -> dict[UUID, list[Recorded]]:
-    """The events of each job up to a position, in version order. Jobs without any are absent."""
-    found: dict[UUID, list[Recorded]] = {}
-    values = (list(job_ids), position)
-    text = SQL["streams_to"]
-    for row in await rows(connection, sight, text, values, prepare=True, binary=True, walk=True):
-        recorded = decode(Row(*row))
-        found.setdefault(recorded.job_id, []).append(recorded)
-    return found
-
-
 async def stream_to(
     connection: Connection, job_id: UUID, version: int, *, sight: Sight = None
 ) -> list[Recorded]:

@@ -10,14 +10,6 @@ FROM unnest(%s::uuid[], %s::bigint[]) AS asked (job_id, version)
 JOIN ledger.stored_events e ON e.originator_id = asked.job_id AND e.originator_version > asked.version
 ORDER BY e.originator_id, e.originator_version
 
--- name: streams_to
--- The events of some jobs up to a position, in version order.
-SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.event_id, e.project, e.occurred_at,
-       e.recorded_at, e.credential_id
-FROM unnest(%s::uuid[]) AS asked (job_id)
-JOIN ledger.stored_events e ON e.originator_id = asked.job_id AND e.notification_id <= %s
-ORDER BY e.originator_id, e.originator_version
-
 -- name: stream_to
 -- The events of one job up to and with a version: what a repeated request was answered from.
 SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.event_id, e.project, e.occurred_at,

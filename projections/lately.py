@@ -1,8 +1,8 @@
 """Lately: how jobs were said in lists a moment ago, for one process, so that what many ask for is made into words once.
 
 Invariants: nothing is said from here but what a reader of the same project was just shown behind the wall, at the version that he was shown; a newer
-version takes the older one's place, and all is forgotten some seconds after the first of it was kept, also when nobody asks any more, so that what
-was erased is in no memory for long; the bytes are bounded. Units: seconds, bytes. Errors: none."""
+version takes the older one's place, each moment of the past has its own, and all is forgotten some seconds after the first of it was kept, also when
+nobody asks any more, so that what was erased is in no memory for long; the bytes are bounded. Units: seconds, bytes. Errors: none."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from collections.abc import Callable
 from typing import Final
 
 from ledger import settings
+from ledger.past import AsOf
 from projections.question import Query, Telling
 
 _JOB_BYTES: Final = 320  # what a job takes in Python beside its text, and some room for its place
+_WHOSE_BYTES: Final = (
+    600  # what the jobs of one project, told in one way as of one moment, take together
+)
 _QUESTION_BYTES: Final = 100  # and the hash of a question
 
-Words = dict[int, tuple[int, bytes]]  # by a job's number: the version, and what is said of it
-Whose = tuple[
-    str, Telling
-]  # the project, since a number is one job's within it alone, and how its jobs are told
+# Of a job of the past also its version now, since an erasure is an event: what was said before it must not be said again.
+Version = int | tuple[int, int]
+Words = dict[int, tuple[Version, bytes]]  # by a job's number: the version, and what is said of it
+# The project, since a number is one job's within it alone, how its jobs are told, and as of when.
+Whose = tuple[str, Telling, AsOf | None]
 
 
 class Lately:
@@ -50,16 +55,19 @@ class Lately:
         self._questions.add(known)
         return False
 
-    def words(self, project: str, telling: Telling) -> Words:
+    def words(self, project: str, telling: Telling, as_of: AsOf | None = None) -> Words:
         """What is remembered of a project's jobs, to be looked at and not to be changed."""
-        return self._words.get((project, telling)) or {}
+        return self._words.get((project, telling, as_of)) or {}
 
-    def keep(self, project: str, telling: Telling, words: Words) -> None:
+    def keep(self, project: str, telling: Telling, words: Words, as_of: AsOf | None = None) -> None:
         """Remember how jobs of a project were said."""
         size_bytes = sum(len(text) + _JOB_BYTES for _, text in words.values())
+        whose = (project, telling, as_of)
+        if words and whose not in self._words:
+            size_bytes += _WHOSE_BYTES
         if 0 < size_bytes <= self._bytes_max:
             self._make_room(size_bytes)
-            self._words.setdefault((project, telling), {}).update(words)
+            self._words.setdefault(whose, {}).update(words)
 
     def forget(self) -> None:
         """Know nothing any more."""

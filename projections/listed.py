@@ -5,15 +5,15 @@ be remembered. A page is of one moment: when a job moves on between two statemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.sight import array
 from ledger.store import Connection
 from projections import behind, statement
-from projections.lately import Lately, Words
+from projections.lately import Lately, Version, Words
 from projections.question import Page, Query, Telling
 from projections.reader import read
 
@@ -21,71 +21,105 @@ from projections.reader import read
 async def page(
     connection: Connection, query: Query, telling: Telling, sight: tuple[str, ...], lately: Lately
 ) -> Page:
-    """One page. A list that nobody asked for a moment ago is one statement, and so is one of jobs that are remembered."""
-    asked = _List(connection, query, telling, sight, lately)
-    page = await asked.remembered() if lately.asked(query) else None
-    return await asked.afresh() if page is None else page
+    """One page of jobs as they are."""
+    return await Listing(connection, query, telling, sight, lately).page()
+
+
+class Gathered(NamedTuple):
+    """The jobs of a page and one more when there is another, in their order. `keys`: the values of the order of the page's last job."""
+
+    numbers: Sequence[int]
+    versions: Sequence[Version]
+    reached: int
+    total: int | None
+    keys: Sequence[Any]
+    columns: Sequence[Sequence[Any]]
+
+    @property
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        """The columns that were asked for, a job a tuple, with its version and its number behind them."""
+        return zip(*self.columns, self.versions, self.numbers, strict=True) if self.numbers else ()
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class Listing:
+    """A list that is asked for, of jobs as they are."""
+
     connection: Connection
     query: Query
     telling: Telling
     sight: tuple[str, ...]
     lately: Lately
 
-    async def remembered(self) -> Page | None:
-        """The page from what is remembered, and read beside it what is not; None when a job has moved on in between."""
-        numbers, versions, *rest = await self._gathered(())
-        count = min(len(numbers), self.query.limit)
-        known = self.lately.words(self.query.project, self.telling)
-        told = [known.get(number) for number in numbers[:count]]
-        lacking = [
-            number
-            for number, version, one in zip(numbers, versions, told, strict=False)
-            if one is None or one[0] != version
-        ]
-        if lacking:
-            fresh = await self._read(lacking)
-            told = [fresh.get(number, one) for number, one in zip(numbers, told, strict=False)]
-            if [one and one[0] for one in told] != versions[:count]:
-                return None
-        self.lately.on_told(count - len(lacking), len(lacking))
-        return self._page(numbers, rest, [one[1] for one in told if one is not None])
+    async def page(self) -> Page:
+        """One page. A list that nobody asked for a moment ago is one statement, and so is one of jobs that are remembered."""
+        page = await self._remembered() if self.lately.asked(self.query) else None
+        return await self._afresh() if page is None else page
 
-    async def afresh(self) -> Page:
-        """The page from its rows."""
-        numbers, versions, *rest = await self._gathered(self.telling.columns)
-        columns = rest[-len(self.telling.columns) :]
-        count = min(len(numbers), self.query.limit)
-        rows = zip(*columns, versions, numbers, strict=True) if numbers else ()
-        words = self._say(islice(rows, count))
-        self.lately.on_told(0, count)
-        return self._page(numbers, rest, [said for _, said in words.values()])
-
-    async def _gathered(self, columns: tuple[str, ...]) -> tuple[Any, ...]:
+    async def gathered(self, columns: tuple[str, ...]) -> Gathered:
+        """The page, with these columns of each job."""
         text, values = statement.gathered(self.query, columns)
         values["sight"] = array(self.sight)
         [row] = await read(self.connection, None, text, values)
-        return row
+        return gathered(self.query, *row)
 
-    async def _read(self, numbers: list[int]) -> Words:
+    async def read(self, numbers: list[int]) -> Iterable[tuple[Any, ...]]:
+        """What is told of these jobs, as `Gathered.rows`."""
         text = statement.by_number((*self.telling.columns, "version", "number"))
         values = {"project": self.query.project, "numbers": numbers, "sight": array(self.sight)}
-        return self._say(await read(self.connection, None, text, values))
+        return await read(self.connection, None, text, values)
+
+    async def _remembered(self) -> Page | None:
+        """The page from what is remembered, and read beside it what is not; None when a job has moved on in between."""
+        found = await self.gathered(())
+        count = min(len(found.numbers), self.query.limit)
+        numbers, versions = found.numbers[:count], found.versions[:count]
+        known = self.lately.words(self.query.project, self.telling, self.query.as_of)
+        told = [known.get(number) for number in numbers]
+        lacking = [
+            number
+            for number, version, one in zip(numbers, versions, told, strict=True)
+            if one is None or one[0] != version
+        ]
+        if lacking:
+            fresh = self._say(await self.read(lacking))
+            told = [fresh.get(number, one) for number, one in zip(numbers, told, strict=True)]
+            if [one and one[0] for one in told] != versions:
+                return None
+        self.lately.on_told(count - len(lacking), len(lacking))
+        return page_of(self.query, found, [one[1] for one in told if one is not None])
+
+    async def _afresh(self) -> Page:
+        """The page from its rows."""
+        found = await self.gathered(self.telling.columns)
+        words = self._say(islice(found.rows, self.query.limit))
+        self.lately.on_told(0, len(words))
+        return page_of(self.query, found, [said for _, said in words.values()])
 
     def _say(self, rows: Iterable[tuple[Any, ...]]) -> Words:
         """How the jobs of these rows are said, in their order."""
         say, about = self.telling.say, self.telling.about
         words = {row[-1]: (row[-2], say(row[:-2], about)) for row in rows}
-        self.lately.keep(self.query.project, self.telling, words)
+        self.lately.keep(self.query.project, self.telling, words, self.query.as_of)
         return words
 
-    def _page(self, numbers: list[int], rest: list[Any], said: list[bytes]) -> Page:
-        reached, total, *keys = rest
-        after = None
-        if len(numbers) > self.query.limit:
-            keys = keys[: len(self.query.sort)]
-            after = behind.after_row(keys, numbers[self.query.limit - 1])
-        return Page((), after, total, reached, said=said)
+
+def gathered(
+    query: Query,
+    numbers: Sequence[int],
+    versions: Sequence[Version],
+    reached: int,
+    total: int | None,
+    *rest: Any,
+) -> Gathered:
+    """The same of a row that a statement gathered."""
+    keys = len(query.sort)
+    return Gathered(numbers, versions, reached, total, rest[:keys], rest[keys:])
+
+
+def page_of(query: Query, found: Gathered, said: Sequence[bytes] | None = None) -> Page:
+    """A page, with what is said of its jobs."""
+    after = None
+    if len(found.numbers) > query.limit:
+        after = behind.after_row(found.keys, found.numbers[query.limit - 1])
+    return Page((), after, found.total, found.reached, said=said)

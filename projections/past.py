@@ -1,24 +1,29 @@
 """The past: what the ledger said as of an earlier position, and which position an earlier moment stands for.
 
 Invariants: an answer as of a position rests on the log up to it and on nothing else, so that it is the same for ever; read models are never asked
-before they have reached the position; each job is the fold of its own log, cut there, which is its row of now where all of its log counts.
+before they have reached the position; each job is the fold of its own log, cut there, which is its row of now where all of its log counts, and
+otherwise made from that row by `stood`; how it is said may be remembered for as long as it does not change, as `listed` has it.
 Errors: Invalid for a moment that has not come; Busy while the read models are behind; psycopg's own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
-from ledger import settings, store
+from ledger import settings
 from ledger.codec import Row, decode
 from ledger.errors import Busy, Invalid
 from ledger.events import Recorded
-from ledger.job import Job, fold
-from ledger.past import AsOf, cut
+from ledger.job import Job
+from ledger.past import AsOf
 from ledger.sight import Sight, rows
 from ledger.store import Connection
-from projections import behind, past_statement, past_way, row, statement
+from projections import past_statement, past_way, row, statement
+from projections.lately import Lately
+from projections.listed import Gathered, Listing, gathered, page_of
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
@@ -28,8 +33,8 @@ from projections.walk import walks_back
 # A dialect counts back from the time that was; nothing of ours is older.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Of a row: what follows the columns of the job itself, which are those of a job that is settled. The total is a list's alone.
-_ID, _SETTLED, _TOTAL, _REACHED = row.COLUMNS, row.COLUMNS + 1, row.COLUMNS + 2, -1
+# Of a row of named jobs: what follows the columns of the job itself.
+_ID, _SETTLED, _REVISED, _REACHED = range(row.COLUMNS, row.COLUMNS + 4)
 
 
 async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsOf, datetime]:
@@ -49,15 +54,51 @@ async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsO
     return AsOf(position, then.happened), max(_EARLIEST, moment)
 
 
-async def find(connection: Connection, query: Query, then: AsOf, sight: Sight) -> Page:
+async def find(
+    connection: Connection, query: Query, then: AsOf, sight: tuple[str, ...], lately: Lately
+) -> Page:
     """One page of the jobs that a question was about."""
-    text, values = past_statement.page(query, then, few=await _few(connection, query, then, sight))
-    told = await _rows(connection, sight, text, values, walk=walks_back(query))
-    _check(told[0][_REACHED], then)
-    found = [one for one in told if one[_ID] is not None]
-    jobs = await _jobs(connection, sight, found[: query.limit], then)
-    after = behind.after_of(jobs[-1], query.sort) if jobs and len(found) > len(jobs) else None
-    return Page(jobs, after, told[0][_TOTAL], then.position)
+    few = await _few(connection, query, then, sight)
+    if query.telling is not None:
+        return await _Listing(connection, query, query.telling, sight, lately, then, few).page()
+    found = await _gathered(connection, query, then, few, sight, query.columns or Job._fields)
+    rows = [one[:-2] for one in islice(found.rows, query.limit)]
+    page = page_of(query, found)
+    return replace(page, rows=rows) if query.columns else replace(page, jobs=row.Rows(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing(Listing):
+    """A list of jobs as they were."""
+
+    then: AsOf
+    few: bool
+
+    async def gathered(self, columns: tuple[str, ...]) -> Gathered:
+        return await _gathered(
+            self.connection, self.query, self.then, self.few, self.sight, columns
+        )
+
+    async def read(self, numbers: list[int]) -> Iterable[tuple[Any, ...]]:
+        """Of the whole page: of the past few pages have but some of their jobs remembered."""
+        return (await self.gathered(self.telling.columns)).rows
+
+
+async def _gathered(
+    connection: Connection,
+    query: Query,
+    then: AsOf,
+    few: bool,
+    sight: Sight,
+    columns: tuple[str, ...],
+) -> Gathered:
+    text, values = past_statement.gathered(query, then, columns, few=few)
+    [told] = await _rows(connection, sight, text, values, walk=walks_back(query))
+    numbers, versions, latest, reached, *rest = told
+    _check(reached, then)
+    # What is said of a job rests on both, since an erasure is an event.
+    both = list(zip(versions, latest, strict=True))
+    return gathered(query, numbers, both, then.position, *rest)
 
 
 async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -> bool:
@@ -82,7 +123,13 @@ async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) 
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    return await _jobs(connection, sight, found, then)
+    moved = {one[_ID]: one[_REVISED] for one in found if not one[_SETTLED]}
+    if moved:
+        values = {"ids": list(moved), "positions": list(moved.values())}
+        stood = await _rows(connection, sight, past_statement.revised(), values, walk=True)
+        were = {one[row.ID]: one for one in stood}
+        found = [one if one[_SETTLED] else were[one[_ID]] for one in found]
+    return row.Rows(found)
 
 
 async def tally(connection: Connection, asked: Tally, then: AsOf, sight: Sight) -> Counts:
@@ -112,25 +159,6 @@ async def feed(connection: Connection, asked: Feed, then: AsOf, sight: Sight) ->
 def _check(reached: int | None, then: AsOf) -> None:
     if (reached or 0) < then.position:
         raise Busy(f"The read models have not reached position {then.position} yet.")
-
-
-async def _jobs(
-    connection: Connection, sight: Sight, found: Sequence[tuple[Any, ...]], then: AsOf
-) -> Sequence[Job]:
-    """Jobs as they were, in the order given: those that have not changed since are the rows they are now, and only the others are folded."""
-    moved = [one[_ID] for one in found if not one[_SETTLED]]
-    if not moved:
-        return row.Rows(found)
-    streams = await store.streams_to(connection, moved, then.position, sight=sight)
-    return tuple(
-        row.job(one) if one[_SETTLED] else _folded(streams[one[_ID]], then) for one in found
-    )
-
-
-def _folded(stream: Iterable[Any], then: AsOf) -> Job:
-    job = fold(cut(list(stream), then))
-    assert job is not None, "a revision that counts has a history"
-    return job
 
 
 async def _rows(

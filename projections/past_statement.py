@@ -18,21 +18,26 @@ from ledger.past import AsOf
 from projections import past_way, statement
 from projections.behind import values_of
 from projections.columns import selected
+from projections.filters import SORTS
 from projections.fixed import needed
 from projections.form import Clause, Place
 from projections.past_way import COUNTED, OUTCOMES, Way
 from projections.question import After, Offset, Query
-from projections.statement import Name, Parameters
+from projections.statement import Name, Parameters, each
+from projections.stood import stood
 
 SQLS: Final = sql.load(__file__)
 TEXTS: Final = MappingProxyType(
     {name: SQL(text.partition("\n")[2].strip()) for name, text in SQLS.items()}
 )
 
+_STOOD: Final = stood(TEXTS["state"], TEXTS["phase"])
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All of a question that the text of its statement depends on. `parted`: the clause that is asked one value at a time, and how many."""
+    """All of a question that the text of its statement depends on. `parted`: the clause that is asked one value at a time, and how many. `columns`
+    are told of each job, those of `sort` of the page's last."""
 
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
@@ -41,6 +46,8 @@ class Shape:
     way: Way
     happened: bool
     parted: tuple[int, int] | None = None
+    columns: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,12 @@ def few(query: Query, then: AsOf) -> tuple[bytes, Parameters] | None:
     return _few(found), values
 
 
-def page(query: Query, then: AsOf, *, few: bool = False) -> tuple[bytes, Parameters]:
-    """The statement for one job more than a page, so that the answer tells whether there is a next one. `few`: by `past_way.way`."""
+def gathered(
+    query: Query, then: AsOf, columns: tuple[str, ...] = (), *, few: bool = False
+) -> tuple[bytes, Parameters]:
+    """The statement for one job more than a page, so that the answer tells whether there is a next one, all in one row: their numbers, their versions
+    then and now, how far the read models are, the total, the values of the order of the page's last job, and these columns, each an array.
+    `few`: by `past_way.way`."""
     values = _values(query.project, then)
     values |= {"limit": query.limit + 1, "offset": 0, "states": past_way.states(query)}
     clauses = tuple(statement.clauses_of(query.conditions, values))
@@ -83,7 +94,9 @@ def page(query: Query, then: AsOf, *, few: bool = False) -> tuple[bytes, Paramet
     going = past_way.way(query, then) if few else past_way.plain(query)
     parted = statement.split(clauses, order, values) if going == "split" else None
     behind, happened = isinstance(query.window, After), then.happened is not None
-    return _page(Shape(clauses, order, behind, query.total, going, happened, parted)), values
+    sort = tuple(SORTS[one.column].column for one in query.sort)
+    shape = Shape(clauses, order, behind, query.total, going, happened, parted, columns, sort)
+    return _gathered(shape), values
 
 
 def called(column: Name, project: str, then: AsOf) -> tuple[bytes, Parameters]:
@@ -113,20 +126,25 @@ def _few(way: Way) -> bytes:
 
 
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
-def _page(shape: Shape) -> bytes:
-    branches = _branches(shape)
+def _gathered(shape: Shape) -> bytes:
+    columns = {f"c{nth}": selected((name,)) for nth, name in enumerate(shape.columns)}
+    keys = {f"k{nth}": Identifier("r", f"k{nth}") for nth in range(len(shape.sort))}
     window = TEXTS["window"].format(
-        branches=SQL(" UNION ALL ").join(_first_of(shape, one) for one in branches),
+        branches=SQL(" UNION ALL ").join(_first_of(shape, one) for one in _branches(shape)),
         order=_order([Identifier(f"o{nth}") for nth in range(len(shape.order))], shape.order),
     )
-    order = _order([Identifier("w", f"o{nth}") for nth in range(len(shape.order))], shape.order)
+    order = _order([Identifier("r", f"o{nth}") for nth in range(len(shape.order))], shape.order)
     return (
-        TEXTS["list"]
+        TEXTS["gathered"]
         .format(
-            columns=selected(()),
             reached=TEXTS["reached"],
             total=_total(shape),
+            told=each(", g.{name}", keys | columns),
+            gathered=each(", (array_agg(p.{name}))[%(limit)s::integer - 1] AS {name}", keys)
+            + each(", array_agg(p.{name}) AS {name}", columns),
+            selected=each(", {of} AS {name}", keys | columns),
             window=window,
+            stood=SQL(" CROSS JOIN LATERAL {} j").format(_STOOD) if columns else SQL(""),
             order=order,
         )
         .as_bytes()
@@ -140,10 +158,10 @@ def _branches(shape: Shape) -> list[Branch]:
         case "walk":
             return [Branch(walk, () if shape.happened else (_bounded(shape),))]
         case "touch" if shape.happened:
-            return [Branch(TEXTS["touch_happened"], (TEXTS["revised"], TEXTS["happened"]))]
+            return [Branch(TEXTS["touch_happened"], (TEXTS["until"], TEXTS["happened"]))]
         case "touch":
             bounds = (TEXTS[one].format(recorded=TEXTS["recorded"]) for one in ("on_time", "ahead"))
-            return [Branch(TEXTS["touch"], (TEXTS["revised"], bound)) for bound in bounds]
+            return [Branch(TEXTS["touch"], (TEXTS["until"], bound)) for bound in bounds]
         case "split":
             parts = range(shape.parted[1]) if shape.parted else (None,)
             settled = (TEXTS["settled"], _bounded(shape))
@@ -166,6 +184,10 @@ def _first_of(shape: Shape, branch: Branch) -> Composable:
     if shape.behind:
         conditions.append(statement.behind_in(shape.order, column))
     keys = [SQL("{} AS {}").format(one, Identifier(f"o{nth}")) for nth, one in enumerate(columns)]
+    keys += [
+        SQL("{} AS {}").format(column(name), Identifier(f"k{nth}"))
+        for nth, name in enumerate(shape.sort)
+    ]
     return TEXTS["branch"].format(
         keys=SQL(", ").join(keys),
         jobs=branch.jobs,
@@ -206,6 +228,12 @@ def _called(column: Name, happened: bool) -> bytes:
         )
         .as_bytes()
     )
+
+
+@lru_cache(maxsize=1)
+def revised() -> bytes:
+    """The statement for the jobs that have %(ids)s, as they were at the %(positions)s of one revision each."""
+    return TEXTS["revised"].format(columns=selected(()), stood=_STOOD).as_bytes()
 
 
 @lru_cache(maxsize=2)

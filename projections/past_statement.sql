@@ -1,10 +1,12 @@
--- name: list
--- The jobs of a window in its order, the total, and how far the read models are that said so; one row without a job when there are none. Jobs that
--- have not changed since come whole.
-SELECT {columns}, w.id, w.settled, total.jobs, reached.position
-FROM ({reached}) reached CROSS JOIN (SELECT {total} AS jobs) total LEFT JOIN ({window}) w ON true
-LEFT JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = w.id AND w.settled OFFSET 0) j ON true
-ORDER BY {order}
+-- name: gathered
+-- A page of jobs as they were and one more when there is another, in their order, a column a value; each with its version then and now. Where the
+-- last of the page stands in the order is said once.
+SELECT g.numbers, g.versions, g.latest, reached.position, total.jobs{told}
+FROM ({reached}) reached CROSS JOIN (SELECT {total} AS jobs) total CROSS JOIN (
+  SELECT coalesce(array_agg(p.number), '{{}}') AS numbers, coalesce(array_agg(p.version), '{{}}') AS versions,
+         coalesce(array_agg(p.latest), '{{}}') AS latest{gathered}
+  FROM (SELECT r.number, r.version, r.latest{selected} FROM ({window}) r{stood} ORDER BY {order}) p
+) g
 
 -- name: reached
 -- How far the slowest of the read models is that answers of the past are made from.
@@ -16,7 +18,8 @@ SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: branch
 -- The first jobs of one kind, and whether the last that counts of each is the last there is.
-(SELECT j.id, r.position = j.position AS settled, {keys} FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
+(SELECT j.id, j.number, j.version AS latest, r.position = j.position AS settled, r.version, r.position, r.updated_at, r.outcome, r.failures, {keys}
+ FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
 
 -- name: total
 -- How many jobs there are of one kind.
@@ -25,16 +28,16 @@ SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 -- name: walk
 -- Jobs, each with how it stood: as it does now, unless it has changed since; else by the last of its revisions. One that was not there yet has none.
 projections.jobs j CROSS JOIN LATERAL (
-  SELECT j.outcome, j.updated_at, j.position WHERE j.position <= %(position)s
+  SELECT j.outcome, j.updated_at, j.position, j.version, j.failures WHERE j.position <= %(position)s
   UNION ALL (
-    SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
+    SELECT r.outcome, r.updated_at, r.position, r.version, r.failures FROM projections.job_revisions r
     WHERE j.position > %(position)s AND r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1)
 ) r
 
 -- name: walk_happened
 -- Jobs, each with the last of its revisions that had happened.
 projections.jobs j CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position, r.version, r.failures FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s AND r.happened_at <= %(happened)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -85,7 +88,7 @@ CROSS JOIN LATERAL (
    AND e.notification_id <= (SELECT r.position FROM projections.reached r WHERE r.name = 'jobs') OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position, r.version, r.failures FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -98,7 +101,7 @@ r.outcome <> j.outcome
 (SELECT s.job_id FROM {stays} OFFSET 0) s
 CROSS JOIN LATERAL (SELECT * FROM projections.jobs one WHERE one.id = s.job_id OFFSET 0) j
 CROSS JOIN LATERAL (
-  SELECT r.outcome, r.updated_at, r.position FROM projections.job_revisions r
+  SELECT r.outcome, r.updated_at, r.position, r.version, r.failures FROM projections.job_revisions r
   WHERE r.job_id = j.id AND r.position <= %(position)s ORDER BY r.position DESC LIMIT 1
 ) r
 
@@ -120,7 +123,7 @@ projections.job_revisions r CROSS JOIN LATERAL (
     WHERE later.job_id = r.job_id AND later.position > r.position AND later.position <= %(position)s AND later.happened_at <= %(happened)s) OFFSET 0
 ) j
 
--- name: revised
+-- name: until
 -- Only until then.
 r.project = %(project)s AND r.position <= %(position)s
 
@@ -182,11 +185,20 @@ CASE WHEN r.outcome IN ('Created', 'Queued') THEN 'acknowledged' WHEN r.outcome 
      WHEN r.outcome = 'Succeeded' THEN 'completed' ELSE 'failed' END COLLATE "C"
 
 -- name: called
--- Jobs by what they are called, in the order asked, each as it is now, and whether that is as it was.
-SELECT {columns}, j.id, r.position = j.position AS settled, reached.position FROM ({reached}) reached
+-- Jobs by what they are called, in the order asked, each as it is now, and what revision of it counts.
+SELECT {columns}, j.id, r.position = j.position AS settled, r.position, reached.position FROM ({reached}) reached
 LEFT JOIN (unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
   JOIN {jobs} ON j.project = %(project)s AND j.{column} = asked.name) ON true
 ORDER BY asked.nth, j.number LIMIT %(limit)s
+
+-- name: revised
+-- Jobs as they were at these of their revisions.
+SELECT {columns} FROM unnest(%(ids)s::uuid[], %(positions)s::bigint[]) asked (id, position)
+CROSS JOIN LATERAL (
+  SELECT c.job_id AS id, false AS settled, c.version, c.position, c.updated_at, c.outcome, c.failures FROM projections.job_revisions c
+  WHERE c.job_id = asked.id AND c.position = asked.position OFFSET 0
+) r
+CROSS JOIN LATERAL {stood} j
 
 -- name: tally
 -- How many jobs of one project there were, by type, command and state; one row without a count when there were none.

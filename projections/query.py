@@ -33,10 +33,10 @@ async def find(
 ) -> Page:
     """One page of the jobs that a question is about. `lately`: how jobs were said a moment ago."""
     sight = sight or (query.project,)
+    lately = Lately() if lately is None else lately
     if query.as_of is not None:
-        return await past.find(connection, query, query.as_of, sight)
+        return await past.find(connection, query, query.as_of, sight, lately)
     if query.telling is not None:
-        lately = Lately() if lately is None else lately
         return await listed.page(connection, query, query.telling, sight, lately)
     text, values = statement.page(query)
     rows = await read(connection, sight, text, values, walk=walks(query))

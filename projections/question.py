@@ -57,8 +57,7 @@ class Query:
     """Which jobs of one project, in which order, how many. `total` asks for the exact number of matching jobs as well.
 
     `min_position`: answer only from read models that have reached it. `as_of`: answer what the ledger said then. `columns`: answer with these
-    values of each job, by the names of projections.columns, instead of with whole jobs; `telling`: with what is said of each. A question `as_of` is
-    answered with jobs all the same."""
+    values of each job, by the names of projections.columns, instead of with whole jobs; `telling`: with what is said of each."""
 
     project: str
     conditions: tuple[Condition, ...] = ()

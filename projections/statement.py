@@ -134,11 +134,6 @@ def _page(shape: Shape) -> bytes:
 def _gathered(shape: Shape) -> bytes:
     columns = {f"c{nth}": selected((name,)) for nth, name in enumerate(shape.columns)}
     keys = {f"k{nth}": Identifier("j", name) for nth, name in enumerate(shape.sort)}
-
-    def each(text: LiteralString, named: Mapping[str, Composable]) -> Composable:
-        told = (SQL(text).format(name=Identifier(name), of=of) for name, of in named.items())
-        return SQL("").join(told)
-
     return (
         TEXTS["gathered"]
         .format(
@@ -153,6 +148,12 @@ def _gathered(shape: Shape) -> bytes:
         )
         .as_bytes()
     )
+
+
+def each(text: LiteralString, named: Mapping[str, Composable]) -> Composable:
+    """A text for each of what is selected under these names: `name` is its place in it, and `of` that of what it stands for."""
+    told = (SQL(text).format(name=Identifier(name), of=of) for name, of in named.items())
+    return SQL("").join(told)
 
 
 def _window(shape: Shape, wanted: Iterable[str] = ()) -> Composable:

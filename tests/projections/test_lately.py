@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
+from ledger.past import AsOf
 from projections.lately import _JOB_BYTES, Lately
 from projections.question import Query, Telling
 
@@ -33,6 +35,16 @@ async def test_what_is_said_of_something_else_is_kept_apart() -> None:
     for other in (Telling(("number",), say, "there"), Telling(("id",), say, "here")):
         assert lately.words("a", other) == {}
     assert lately.words("b", TELLING) == {}
+
+
+async def test_each_moment_of_the_past_has_its_own() -> None:
+    lately = Lately()
+    lately.keep("a", TELLING, {1: ((1, 3), b"then")}, AsOf(5))
+    lately.keep("a", TELLING, {1: (3, b"now")})
+    assert lately.words("a", TELLING, AsOf(5)) == {1: ((1, 3), b"then")}
+    assert lately.words("a", TELLING) == {1: (3, b"now")}
+    for moment in (AsOf(6), AsOf(5, datetime(2024, 5, 30, tzinfo=UTC))):
+        assert lately.words("a", TELLING, moment) == {}
 
 
 async def test_a_question_is_known_when_it_comes_again() -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from api.dialects.comestri import moments, words
 from api.dialects.comestri.entry import Listed, said
 from api.dialects.comestri.models import NewJobIn
-from api.dialects.comestri.style import Style
+from api.dialects.comestri.style import Style, lasting
 from api.dialects.comestri.words import Words
 from api.dialects.native.words import idempotency_key
 from api.faults import invalid
@@ -47,7 +47,7 @@ def index(style: Style, asked: Asked) -> Query:
         limit=per_page,
         total=True,
         as_of=asked.as_of,
-        telling=Telling(Listed._fields, said, style),
+        telling=Telling(Listed._fields, said, lasting(style, asked.as_of)),
     )
 
 

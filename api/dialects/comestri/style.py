@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
 
+from ledger.past import AsOf
 from ledger.settings import ComestriResult
 
 
@@ -16,6 +17,11 @@ class Style:
 
     zone: tzinfo = UTC
     canceled_result: ComestriResult = "Pending"
+
+
+def lasting(style: Style, as_of: AsOf | None) -> Style:
+    """The past is told as the document has it, whatever an operator chooses today: its bytes are the same for ever."""
+    return style if as_of is None else Style()
 
 
 def zone(utc_offset: str) -> tzinfo:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pydantic_core
 
 from api.dialects.comestri import ask, entry, words
-from api.dialects.comestri.style import Style
+from api.dialects.comestri.style import Style, lasting
 from api.operation import Asked, Said
 from ledger.committer import Committed
 from ledger.errors import UnknownJob
@@ -23,7 +23,7 @@ MEDIA_TYPE: Final = "application/json; charset=utf-8"
 def index(style: Style, asked: Asked, found: Page) -> Said:
     """A page of jobs, newest first."""
     assert found.total is not None, "index asks for the total"
-    style = _lasting(style, asked)
+    style = lasting(style, asked.as_of)
     page, per_page = ask.paging(words.read(asked))
     envelope = {
         "page": page,
@@ -42,13 +42,8 @@ def show(style: Style, asked: Asked, found: Sequence[Job]) -> Said:
     """One job."""
     if not found:
         raise UnknownJob("There is no such job.")
-    shown = entry.shown(found[0], _lasting(style, asked))
+    shown = entry.shown(found[0], lasting(style, asked.as_of))
     return _said(200, shown, ("Ledger-Position", str(found[0].position)))
-
-
-def _lasting(style: Style, asked: Asked) -> Style:
-    """The past is told as the document has it, whatever an operator chooses today: its bytes are the same for ever."""
-    return style if asked.as_of is None else Style()
 
 
 def created(style: Style, asked: Asked, committed: Committed) -> Said:
