@@ -41,9 +41,9 @@ class Lately:
         self._bytes_max = bytes_max
         self._kept_s = kept_s
         self._words: dict[Whose, Words] = {}
-        self._questions: set[int] = (
-            set()
-        )  # their hashes: to take one for another costs a statement, nothing else
+        # By their hashes, since to take one for another costs a statement or a longer way, nothing else.
+        self._questions: set[int] = set()
+        self._few: dict[int, bool] = {}
         self._forgetting: asyncio.TimerHandle | None = None
 
     def asked(self, query: Query) -> bool:
@@ -54,6 +54,15 @@ class Lately:
         self._make_room(_QUESTION_BYTES)
         self._questions.add(known)
         return False
+
+    def few(self, query: Query) -> bool | None:
+        """Whether few jobs were on the short way to this list's a moment ago, which changes slowly and decides on nothing but the way."""
+        return self._few.get(hash(query))
+
+    def keep_few(self, query: Query, few: bool) -> None:
+        """Remember that they were, or that they were many."""
+        self._make_room(_QUESTION_BYTES)
+        self._few[hash(query)] = few
 
     def words(self, project: str, telling: Telling, as_of: AsOf | None = None) -> Words:
         """What is remembered of a project's jobs, to be looked at and not to be changed."""
@@ -76,6 +85,7 @@ class Lately:
             self._forgetting = None
         self._words.clear()
         self._questions.clear()
+        self._few.clear()
         self.size_bytes = 0
 
     def _make_room(self, size_bytes: int) -> None:

@@ -58,7 +58,7 @@ async def find(
     connection: Connection, query: Query, then: AsOf, sight: tuple[str, ...], lately: Lately
 ) -> Page:
     """One page of the jobs that a question was about."""
-    few = await _few(connection, query, then, sight)
+    few = await _few(connection, query, then, sight, lately)
     if query.telling is not None:
         return await _Listing(connection, query, query.telling, sight, lately, then, few).page()
     found = await _gathered(connection, query, then, few, sight, query.columns or Job._fields)
@@ -101,13 +101,19 @@ async def _gathered(
     return gathered(query, numbers, both, then.position, *rest)
 
 
-async def _few(connection: Connection, query: Query, then: AsOf, sight: Sight) -> bool:
+async def _few(
+    connection: Connection, query: Query, then: AsOf, sight: Sight, lately: Lately
+) -> bool:
     """Whether few enough jobs are on the short way to those asked for."""
     question = past_statement.few(query, then)
     if question is None:
         return False
-    [(count,)] = await _rows(connection, sight, *question, walk=True)
-    return bool(count <= past_way.few_max(past_way.way(query, then)))
+    few = lately.few(query)
+    if few is None:
+        [(count,)] = await _rows(connection, sight, *question, walk=True)
+        few = bool(count <= past_way.few_max(past_way.way(query, then)))
+        lately.keep_few(query, few)
+    return few
 
 
 async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) -> Sequence[Job]:

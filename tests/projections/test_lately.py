@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -52,6 +53,17 @@ async def test_a_question_is_known_when_it_comes_again() -> None:
     assert [lately.asked(QUERY), lately.asked(QUERY), lately.asked(Query("b"))] == [
         *(False, True, False)
     ]
+
+
+async def test_how_few_there_were_is_known_of_the_same_question_alone() -> None:
+    lately = Lately()
+    assert lately.few(QUERY) is None
+    lately.keep_few(QUERY, few=False)
+    lately.keep_few(Query("b"), few=True)
+    assert (lately.few(QUERY), lately.few(Query("b"))) == (False, True)
+    assert lately.few(replace(QUERY, as_of=AsOf(1))) is None
+    lately.forget()
+    assert (lately.few(QUERY), lately.size_bytes) == (None, 0)
 
 
 async def test_all_is_forgotten_after_a_time_also_when_nobody_asks() -> None:

@@ -18,6 +18,7 @@ from ledger.past import AsOf
 from ledger.sight import rows
 from projections import past, past_statement, query
 from projections.filters import FILTERS, Condition, Sort
+from projections.lately import Lately
 from projections.question import Named, Query, Then
 from projections.walk import walks_back
 from tests.fix_jobs import A
@@ -92,6 +93,11 @@ def test_a_list_of_a_state_asks_first_how_many_have_moved_on(asker: Asker, sent:
     asked = replace(BY_NUMBER, conditions=(condition,), as_of=AsOf(len(asker.ledger.log)))
     assert asker.find(asked).jobs
     assert len(sent) == 2
+    lately = Lately(kept_s=3_600)
+    for statements in (2, 1, 1):
+        sent.clear()
+        asker.run(query.find(asker.connection, asked, None, lately))
+        assert len(sent) == statements
 
 
 def test_a_get_of_a_job_that_stands_as_it_stood_is_one_statement_and_of_another_two(
