@@ -19,7 +19,7 @@ from ledger.errors import Busy, Invalid
 from ledger.events import Recorded
 from ledger.job import Job
 from ledger.past import AsOf
-from ledger.sight import Sight, rows
+from ledger.sight import Sight, array, rows
 from ledger.store import Connection
 from projections import past_statement, past_way, row, statement
 from projections.lately import Lately
@@ -28,7 +28,7 @@ from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
 from projections.reader import BUILDING
-from projections.walk import walks_back
+from projections.walk import walks, walks_back
 
 # A dialect counts back from the time that was; nothing of ours is older.
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,11 +89,17 @@ async def _gathered(
     query: Query,
     then: AsOf,
     few: bool,
-    sight: Sight,
+    sight: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> Gathered:
-    text, values = past_statement.gathered(query, then, columns, few=few)
-    [told] = await _rows(connection, sight, text, values, walk=walks_back(query))
+    # On a connection that walks, all that would be said before the statement is said in it.
+    alone = walks(query)
+    text, values = past_statement.gathered(query, then, columns, few=few, seeing=alone)
+    if alone:
+        values["sight"] = array(sight)
+    [told] = await _rows(
+        connection, None if alone else sight, text, values, walk=not alone and walks_back(query)
+    )
     numbers, versions, latest, reached, *rest = told
     _check(reached, then)
     # What is said of a job rests on both, since an erasure is an event.

@@ -48,6 +48,7 @@ class Shape:
     parted: tuple[int, int] | None = None
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
+    seeing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,16 @@ def few(query: Query, then: AsOf) -> tuple[bytes, Parameters] | None:
 
 
 def gathered(
-    query: Query, then: AsOf, columns: tuple[str, ...] = (), *, few: bool = False
+    query: Query,
+    then: AsOf,
+    columns: tuple[str, ...] = (),
+    *,
+    few: bool = False,
+    seeing: bool = False,
 ) -> tuple[bytes, Parameters]:
     """The statement for one job more than a page, so that the answer tells whether there is a next one, all in one row: their numbers, their versions
     then and now, how far the read models are, the total, the values of the order of the page's last job, and these columns, each an array.
-    `few`: by `past_way.way`."""
+    `few`: by `past_way.way`. `seeing`: it takes a %(sight)s, too."""
     values = _values(query.project, then)
     values |= {"limit": query.limit + 1, "offset": 0, "states": past_way.states(query)}
     clauses = tuple(statement.clauses_of(query.conditions, values))
@@ -95,7 +101,9 @@ def gathered(
     parted = statement.split(clauses, order, values) if going == "split" else None
     behind, happened = isinstance(query.window, After), then.happened is not None
     sort = tuple(SORTS[one.column].column for one in query.sort)
-    shape = Shape(clauses, order, behind, query.total, going, happened, parted, columns, sort)
+    shape = Shape(
+        clauses, order, behind, query.total, going, happened, parted, columns, sort, seeing
+    )
     return _gathered(shape), values
 
 
@@ -137,6 +145,7 @@ def _gathered(shape: Shape) -> bytes:
     return (
         TEXTS["gathered"]
         .format(
+            seen=TEXTS["seen" if shape.seeing else "saw"],
             reached=TEXTS["reached"],
             total=_total(shape),
             told=each(", g.{name}", keys | columns),

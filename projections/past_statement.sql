@@ -2,11 +2,20 @@
 -- A page of jobs as they were and one more when there is another, in their order, a column a value; each with its version then and now. Where the
 -- last of the page stands in the order is said once.
 SELECT g.numbers, g.versions, g.latest, reached.position, total.jobs{told}
-FROM ({reached}) reached CROSS JOIN (SELECT {total} AS jobs) total CROSS JOIN (
+FROM ({seen}) seen CROSS JOIN LATERAL ({reached}) reached CROSS JOIN LATERAL (SELECT {total} AS jobs WHERE seen.sight IS NOT NULL OFFSET 0) total
+CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(p.number), '{{}}') AS numbers, coalesce(array_agg(p.version), '{{}}') AS versions,
          coalesce(array_agg(p.latest), '{{}}') AS latest{gathered}
-  FROM (SELECT r.number, r.version, r.latest{selected} FROM ({window}) r{stood} ORDER BY {order}) p
+  FROM (SELECT r.number, r.version, r.latest{selected} FROM ({window}) r{stood} WHERE seen.sight IS NOT NULL ORDER BY {order}) p
 ) g
+
+-- name: seen
+-- What may be seen, said in the statement itself.
+SELECT set_config('ledger.projects', %(sight)s, true) AS sight
+
+-- name: saw
+-- What may be seen was said before.
+SELECT '' AS sight
 
 -- name: reached
 -- How far the slowest of the read models is that answers of the past are made from.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger import settings
-from projections import total
+from projections import past_way, total
 from projections.past_way import COUNTED
 from projections.question import Offset, Query, Tally
 from projections.statement import LEADING
@@ -21,7 +21,9 @@ def walks(query: Query | Tally) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
     if isinstance(query, Tally):
         return query.as_of is None
-    return query.as_of is None and _walks(query)
+    if query.as_of is None:
+        return _walks(query)
+    return walks_back(query) and past_way.way(query, query.as_of) == past_way.plain(query)
 
 
 def walks_back(query: Query) -> bool:
