@@ -34,7 +34,7 @@ from projections.walk import walks, walks_back
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Of a row of named jobs: what follows the columns of the job itself.
-_ID, _SETTLED, _REVISED, _REACHED = range(row.COLUMNS, row.COLUMNS + 4)
+_NUMBER, _SETTLED, _REVISED, _REACHED = range(row.COLUMNS, row.COLUMNS + 4)
 
 
 async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsOf, datetime]:
@@ -92,19 +92,41 @@ async def _gathered(
     sight: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> Gathered:
+    """What is planned for its values is asked without the columns, which are most of a plan, and they are asked by themselves."""
+    walk, alone = walks_back(query), walks(query)
+    text, values = past_statement.gathered(
+        query, then, columns if walk else (), few=few, seeing=alone
+    )
     # On a connection that walks, all that would be said before the statement is said in it.
-    alone = walks(query)
-    text, values = past_statement.gathered(query, then, columns, few=few, seeing=alone)
     if alone:
         values["sight"] = array(sight)
     [told] = await _rows(
-        connection, None if alone else sight, text, values, walk=not alone and walks_back(query)
+        connection, None if alone else sight, text, values, walk=walk and not alone
     )
     numbers, versions, latest, reached, *rest = told
     _check(reached, then)
     # What is said of a job rests on both, since an erasure is an event.
     both = list(zip(versions, latest, strict=True))
-    return gathered(query, numbers, both, then.position, *rest)
+    found = gathered(query, numbers, both, then.position, *rest)
+    if walk or not columns or not numbers:
+        return found
+    [positions] = found.columns
+    revised = await _revised(connection, query.project, numbers, positions, sight, columns)
+    return found._replace(columns=list(zip(*revised, strict=True)))
+
+
+async def _revised(
+    connection: Connection,
+    project: str,
+    numbers: Sequence[int],
+    positions: Sequence[int],
+    sight: Sight,
+    columns: tuple[str, ...] = (),
+) -> list[tuple[Any, ...]]:
+    """These columns, or all, of jobs as they were at these of their revisions."""
+    values = {"project": project, "numbers": list(numbers), "positions": list(positions)}
+    text = past_statement.revised(columns)
+    return await _rows(connection, sight, text, values, walk=True)
 
 
 async def _few(
@@ -129,18 +151,17 @@ async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) 
     values |= {"names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
     told = await _rows(connection, sight, text, values, walk=True)
     _check(told[0][_REACHED], then)
-    found = [one for one in told if one[_ID] is not None]
+    found = [one for one in told if one[_NUMBER] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    moved = {one[_ID]: one[_REVISED] for one in found if not one[_SETTLED]}
+    moved = {one[_NUMBER]: one[_REVISED] for one in found if not one[_SETTLED]}
     if moved:
-        values = {"ids": list(moved), "positions": list(moved.values())}
-        stood = await _rows(connection, sight, past_statement.revised(), values, walk=True)
-        were = {one[row.ID]: one for one in stood}
-        found = [one if one[_SETTLED] else were[one[_ID]] for one in found]
+        revised = await _revised(connection, asked.project, [*moved], [*moved.values()], sight)
+        were = dict(zip(moved, revised, strict=True))
+        found = [were.get(one[_NUMBER], one) for one in found]
     return row.Rows(found)
 
 

@@ -36,8 +36,7 @@ _STOOD: Final = stood(TEXTS["state"], TEXTS["phase"])
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All of a question that the text of its statement depends on. `parted`: the clause that is asked one value at a time, and how many. `columns`
-    are told of each job, those of `sort` of the page's last."""
+    """All of a question that the text of its statement depends on. `parted`: the clause that is asked one value at a time, and how many."""
 
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
@@ -79,9 +78,8 @@ def gathered(
     few: bool = False,
     seeing: bool = False,
 ) -> tuple[bytes, Parameters]:
-    """The statement for one job more than a page, so that the answer tells whether there is a next one, all in one row: their numbers, their versions
-    then and now, how far the read models are, the total, the values of the order of the page's last job, and these columns, each an array.
-    `few`: by `past_way.way`. `seeing`: it takes a %(sight)s, too."""
+    """The statement for a page and one job more, in one row: numbers, versions then and now, how far the read models are, the total, the values of
+    its last job's order, and these columns, or else the positions of the revisions that count. `few`: by `past_way.way`. `seeing`: with %(sight)s."""
     values = _values(query.project, then)
     values |= {"limit": query.limit + 1, "offset": 0, "states": past_way.states(query)}
     clauses = tuple(statement.clauses_of(query.conditions, values))
@@ -136,6 +134,7 @@ def _few(way: Way) -> bytes:
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
 def _gathered(shape: Shape) -> bytes:
     columns = {f"c{nth}": selected((name,)) for nth, name in enumerate(shape.columns)}
+    columns = columns or {"position": Identifier("r", "position")}
     keys = {f"k{nth}": Identifier("r", f"k{nth}") for nth in range(len(shape.sort))}
     window = TEXTS["window"].format(
         branches=SQL(" UNION ALL ").join(_first_of(shape, one) for one in _branches(shape)),
@@ -153,7 +152,7 @@ def _gathered(shape: Shape) -> bytes:
             + each(", array_agg(p.{name}) AS {name}", columns),
             selected=each(", {of} AS {name}", keys | columns),
             window=window,
-            stood=SQL(" CROSS JOIN LATERAL {} j").format(_STOOD) if columns else SQL(""),
+            stood=SQL(" CROSS JOIN LATERAL {} j").format(_STOOD) if shape.columns else SQL(""),
             order=order,
         )
         .as_bytes()
@@ -239,10 +238,10 @@ def _called(column: Name, happened: bool) -> bytes:
     )
 
 
-@lru_cache(maxsize=1)
-def revised() -> bytes:
-    """The statement for the jobs that have %(ids)s, as they were at the %(positions)s of one revision each."""
-    return TEXTS["revised"].format(columns=selected(()), stood=_STOOD).as_bytes()
+@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
+def revised(columns: tuple[str, ...] = ()) -> bytes:
+    """The statement for these columns of the jobs of %(project)s that have %(numbers)s, as they were at the %(positions)s of one revision each."""
+    return TEXTS["revised"].format(columns=selected(columns), stood=_STOOD).as_bytes()
 
 
 @lru_cache(maxsize=2)

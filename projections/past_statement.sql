@@ -195,19 +195,23 @@ CASE WHEN r.outcome IN ('Created', 'Queued') THEN 'acknowledged' WHEN r.outcome 
 
 -- name: called
 -- Jobs by what they are called, in the order asked, each as it is now, and what revision of it counts.
-SELECT {columns}, j.id, r.position = j.position AS settled, r.position, reached.position FROM ({reached}) reached
+SELECT {columns}, j.number, r.position = j.position AS settled, r.position, reached.position FROM ({reached}) reached
 LEFT JOIN (unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
   JOIN {jobs} ON j.project = %(project)s AND j.{column} = asked.name) ON true
 ORDER BY asked.nth, j.number LIMIT %(limit)s
 
 -- name: revised
--- Jobs as they were at these of their revisions.
-SELECT {columns} FROM unnest(%(ids)s::uuid[], %(positions)s::bigint[]) asked (id, position)
+-- Jobs as they were at these of their revisions, in their order.
+SELECT {columns} FROM unnest(%(numbers)s::bigint[], %(positions)s::bigint[]) WITH ORDINALITY asked (number, position, nth)
 CROSS JOIN LATERAL (
-  SELECT c.job_id AS id, false AS settled, c.version, c.position, c.updated_at, c.outcome, c.failures FROM projections.job_revisions c
-  WHERE c.job_id = asked.id AND c.position = asked.position OFFSET 0
+  SELECT one.id, one.position FROM projections.jobs one WHERE one.project = %(project)s AND one.number = asked.number OFFSET 0
+) now
+CROSS JOIN LATERAL (
+  SELECT c.job_id AS id, c.position = now.position AS settled, c.version, c.position, c.updated_at, c.outcome, c.failures
+  FROM projections.job_revisions c WHERE c.job_id = now.id AND c.position = asked.position OFFSET 0
 ) r
 CROSS JOIN LATERAL {stood} j
+ORDER BY asked.nth
 
 -- name: tally
 -- How many jobs of one project there were, by type, command and state; one row without a count when there were none.

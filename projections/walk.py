@@ -18,7 +18,8 @@ OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 
 def walks(query: Query | Tally) -> bool:
-    """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total."""
+    """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total. Of the past, as it
+    `walks_back`, unless it counts first whether another way is shorter, which may take longer than the page."""
     if isinstance(query, Tally):
         return query.as_of is None
     if query.as_of is None:

@@ -242,7 +242,10 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "moved-on-unseen", "P11", "A job of the past is taken for the row that it is now, though it has moved on since.",
-        (Change("projections/past_statement.sql", "r.position = j.position AS settled", "true AS settled"),),
+        (
+            Change("projections/past_statement.sql", "r.position = j.position AS settled", "true AS settled"),
+            Change("projections/past_statement.sql", "c.position = now.position AS settled", "true AS settled"),
+        ),
         "tests/laws/test_past.py::test_who_has_just_come_and_who_has_just_gone", "assert",
     ),
     Seed(
