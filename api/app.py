@@ -1,20 +1,21 @@
 """The application: OPERATIONS as ASGI over one database.
 
 Invariants: everything that is opened is opened in the lifespan and closed in reverse; a path that nobody serves is answered by the dialect
-whose prefix it has; a request passes through nothing but the endpoint of its path."""
+whose prefix it has; a request passes through nothing but the endpoint of its path, by ASGI or, from a line of ours, past it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.edge import Endpoint
+from api.edge import DOORS, Endpoint
 from api.operations import by_path
-from api.porter import PORTER, Porter
+from api.porter import PORTER
 from api.routes import Routes
 from api.secret import Secret
 from api.teller import Teller
@@ -25,9 +26,9 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASG
     teller = Teller(dsn, secret, run_projections=run_projections)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Porter]]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
         async with teller:
-            yield {PORTER: teller.porter}
+            yield {PORTER: teller.porter, DOORS: app.door}
 
     endpoint = partial(
         Endpoint,
@@ -38,7 +39,8 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASG
         porter=teller.porter,
     )
     endpoints = {path: endpoint(operations) for path, operations in by_path().items()}
-    return _App(endpoints, endpoint({}), Starlette(lifespan=lifespan))
+    app = _App(endpoints, endpoint({}), Starlette(lifespan=lifespan))
+    return app
 
 
 class _App:
@@ -54,12 +56,15 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or open and close."""
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            await self.door(scope)(scope, receive, send)
+        else:
             await self._other(scope, receive, send)
-            return
+
+    def door(self, scope: MutableMapping[str, Any]) -> Endpoint:
+        """The endpoint of a request's path, whose parameters it then has."""
         found = self._routes.find(scope["path"])
         if found is None:
-            await self._nowhere(scope, receive, send)
-            return
+            return self._nowhere
         endpoint, scope["path_params"] = found
-        await endpoint(scope, receive, send)
+        return endpoint

@@ -1,4 +1,4 @@
-"""The edge: from ASGI to what was asked, and from what is said back to ASGI.
+"""The edge: from a request to what was asked, and from what is said back to its client, by a line of ours or by ASGI.
 
 Invariants: every request gets exactly one answer, worded by its path's dialect, a crash included; a body is unpacked and bounded while it is
 read; nothing of a request but its method, path, status and credential id is logged. Errors: none escape, but for a client that went away."""
@@ -16,11 +16,12 @@ from starlette.types import Receive, Scope, Send
 from api.admission import Admission, UnderWay
 from api.dialects import dialect_of
 from api.dialects.dialect import Dialect, SignedRequest
-from api.exchange import EXCHANGE, Exchange, head_of
+from api.exchange import Exchange, Unsayable
 from api.faults import Broken, NoSuchPath, TooSlow, WrongMethod
 from api.head import asked_in, check_once, query_of
 from api.log import about_request
 from api.measures import Measures
+from api.messages import Messages
 from api.operation import Asked, Operation, Said
 from api.operation import Scope as Right
 from api.porter import Porter
@@ -31,10 +32,12 @@ from ledger.errors import LedgerError
 
 log = structlog.get_logger("api")
 
+DOORS: Final = "doors"  # in the application's state: whose a request is, by its scope
 CRASHED: Final = "Something unexpected happened; the ledger's log has it under the request id."
 
 Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
 Admit = Callable[[Dialect, Operation, Asked], Awaitable[None]]
+Way = Exchange | Messages
 
 
 class ClientGone(Exception):
@@ -42,7 +45,7 @@ class ClientGone(Exception):
 
 
 class Endpoint:
-    """The ASGI application of one path: picks the operation by method. Without operations it is the 404 of every other path."""
+    """What is served at one path, and an ASGI application: picks the operation by method. Without operations it is the 404 of every other path."""
 
     def __init__(
         self,
@@ -63,24 +66,26 @@ class Endpoint:
         self._porter = porter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that came by ASGI."""
+        await self.answer(Messages(scope, receive, send))
+
+    async def answer(self, way: Way) -> None:
         """Answer one request."""
         began_s = time.perf_counter()
-        # Taken out: it holds the cycle that holds this scope, and only the garbage collector would find what is left of them.
-        exchange: Exchange | None = scope["state"].pop(EXCHANGE, None) if "state" in scope else None
-        asked = asked_in(scope)
+        asked = asked_in(way.scope)
         dialect = self._dialect or dialect_of(asked.path)
         asked.method = dialect.method(asked)
         _, operation = self._operations.get(
             "GET" if asked.method == "HEAD" else asked.method, (None, None)
         )
-        turn = self._turn(operation, exchange, scope)
+        turn = self._turn(operation, way)
         about_request(asked.request_id)
         try:
             if turn is not None:
                 began_s -= turn.waited_s
                 asked.lane = turn.lane
                 await turn.again()
-            said = await self._answer(dialect, operation, asked, scope, receive, exchange, turn)
+            said = await self._answer(dialect, operation, asked, way, turn)
         except LedgerError as error:
             said = self._refusal(dialect, asked, error)
         except ClientGone:
@@ -94,48 +99,44 @@ class Endpoint:
             # In any case, once.
             if turn is not None:
                 turn.end()
-        if exchange is not None:
-            await exchange.say(said, asked.request_id)
-        else:
-            body = b"" if scope["method"] == "HEAD" else said.body
-            await _send(said, asked, send, body=body)
+        try:
+            await way.say(said, asked.request_id)
+        except Unsayable:
+            log.exception("crash", path=asked.path, request_id=asked.request_id)
+            said = dialect.fault(asked, Broken(CRASHED))
+            await way.say(said, asked.request_id)
         self._measures.answered(dialect, operation, said.status, time.perf_counter() - began_s)
 
-    def _turn(
-        self, operation: Operation | None, exchange: Exchange | None, scope: Scope
-    ) -> Turn | None:
+    def _turn(self, operation: Operation | None, way: Way) -> Turn | None:
         """The request's turn: the line has asked for it, or else it is asked for here, but by nobody who asks for nothing."""
-        if exchange is not None and exchange.turn is not None:
-            return exchange.turn
+        if way.turn is not None:
+            return way.turn
         if operation is None or operation.scope is Right.PUBLIC:
             return None
-        return self._porter.later(dict(scope["headers"]))
+        return self._porter.later(way.headers)
 
     async def _answer(
         self,
         dialect: Dialect,
         operation: Operation | None,
         asked: Asked,
-        scope: Scope,
-        receive: Receive,
-        exchange: Exchange | None,
+        way: Way,
         turn: Turn | None,
     ) -> Said:
         under_way = self._admission.enter()
         try:
             if operation is None:
                 raise self._nowhere(asked)
-            check_once(asked, scope)
+            check_once(asked, way.scope)
             reads = asked.method in ("GET", "HEAD")
             if not reads and _says_who(dialect, operation, asked):
                 await self._admit(dialect, operation, asked)
-            if not asked.query and scope["query_string"]:
-                query_of(scope)  # which says why it could not be read
+            if not asked.query and way.scope["query_string"]:
+                query_of(way.scope)  # which says why it could not be read
             if not reads:
-                body = None if exchange is None else exchange.body()
+                body = way.body()
                 if body is None:
-                    resting = None if exchange is None else turn
-                    asked.body = await _arrived(asked, receive, under_way, operation, resting)
+                    asked.body = await _arrived(asked, way.receive, under_way, operation, turn)
                     if asked.principal is not None:
                         # It took its time, and the key may have ended meanwhile.
                         await self._admit(dialect, operation, asked)
@@ -216,11 +217,3 @@ async def _read(asked: Asked, receive: Receive, under_way: UnderWay, bytes_max: 
         under_way.hold(unpacking.size_bytes)
         if not message.get("more_body", False):
             return unpacking.body()
-
-
-async def _send(said: Said, asked: Asked, send: Send, *, body: bytes) -> None:
-    """Answer where no line of ours is in front."""
-    lines = head_of(said, asked.request_id).split(b"\r\n")[:-1]
-    headers = [line.split(b": ", 1) for line in lines]
-    await send({"type": "http.response.start", "status": said.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -80,7 +80,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "refusal-overtakes", "P4", "What cannot be read is refused before the request that came before it on its line is answered.",
-        (Change("api/line.py", "if owed and (self._in_head or self.pipeline):", "if owed and self.pipeline:"),),
+        (Change("api/line.py", "newest is not None and (self._in_head or self._next):", "newest is not None and self._next:"),),
         "tests/api/test_wire.py::test_what_has_an_effect_is_never_answered_for_what_comes_behind_it", "assert",
     ),
     Seed(

@@ -73,7 +73,7 @@ PROVIDED_BY = {
     "jwt": "PyJWT",
     "pydantic_core": "pydantic",
     "psycopg_pool": "psycopg",
-    "uvloop": "uvicorn",
+    **dict.fromkeys(("uvloop", "httptools"), "uvicorn"),
     "libcloud": "apache-libcloud",
     "openlineage": "openlineage-python",
 }

@@ -5,16 +5,26 @@ and a line that stays open behind a body that nobody was told to send."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import json
 import socket
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.admission import Admission
+from api.edge import CRASHED, Endpoint
 from api.exchange import Exchange, Unsayable, head_of
 from api.line import Line
+from api.measures import Measures
 from api.operation import Said
+from api.operations import by_path
+from api.porter import Porter
+from api.turns import Turns
+from ledger.settings import Settings
 from tests.fix_server import LiveServer
 
 SAYABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"))
@@ -106,3 +116,37 @@ def test_a_line_ends_with_an_answer_before_its_body_was_asked_for(
             answer += part
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"connection: close\r\n" in answer
+
+
+def test_what_cannot_be_said_is_a_crash_in_the_words_of_its_dialect() -> None:
+    """Seen red with an error that nobody catches: uvicorn's own words, or none at all."""
+    sent: list[Any] = []
+
+    async def perform(*_: object) -> Said:
+        return Said(200, b"", "text/plain", (("Location", "/a\r\nb"),))
+
+    async def admit(*_: object) -> None:
+        raise AssertionError("a public operation")
+
+    async def receive() -> Any:
+        raise AssertionError("a GET has no body")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    measures = Measures()
+    chosen = Settings()
+    endpoint = Endpoint(
+        by_path()["/livez"],
+        perform=perform,
+        measures=measures,
+        admission=Admission(chosen),
+        admit=admit,
+        porter=Porter(Turns(chosen), measures),
+    )
+    head = {"method": "GET", "path": "/livez", "raw_path": b"/livez", "query_string": b""}
+    scope = {"type": "http", "scheme": "http", "headers": [], **head}
+    asyncio.run(endpoint(scope, receive, send))
+    start, body = sent
+    assert start["status"] == 500
+    assert json.loads(body["body"])["detail"] == CRASHED
