@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.edge import DOORS, Endpoint
 from api.operations import by_path
@@ -21,7 +21,7 @@ from api.secret import Secret
 from api.teller import Teller
 
 
-def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASGIApp:
+def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> App:
     """The ASGI application. `run_projections`: follow the log in this process; turn it off where another process does."""
     teller = Teller(dsn, secret, run_projections=run_projections)
 
@@ -39,11 +39,11 @@ def create_app(dsn: str, secret: Secret, *, run_projections: bool = True) -> ASG
         porter=teller.porter,
     )
     endpoints = {path: endpoint(operations) for path, operations in by_path().items()}
-    app = _App(endpoints, endpoint({}), Starlette(lifespan=lifespan))
+    app = App(endpoints, endpoint({}), Starlette(lifespan=lifespan))
     return app
 
 
-class _App:
+class App:
     """Requests go to the endpoint of their path, all else to Starlette. Its own way of a request, through four layers and one route
     after the other, takes as long as the ledger does to decide what it asks."""
 

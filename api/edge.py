@@ -59,11 +59,18 @@ class Endpoint:
         self._operations = operations
         # Of an endpoint's own paths, all are of the dialect that its template is of.
         self._dialect = next((dialect for dialect, _ in operations.values()), None)
+        self._public = frozenset(
+            method for method, (_, one) in operations.items() if one.scope is Right.PUBLIC
+        )
         self._admit = admit
         self._admission = admission
         self._perform = perform
         self._measures = measures
         self._porter = porter
+
+    def is_public(self, method: str) -> bool:
+        """Whether nobody has to say who he is."""
+        return method in self._public or (method == "HEAD" and "GET" in self._public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that came by ASGI."""

@@ -18,6 +18,7 @@ from api.operation import Said
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
+    from api.edge import Endpoint
     from api.line import Line
     from api.turns import Turn
 
@@ -33,12 +34,13 @@ class Unsayable(Exception):
 class Exchange:
     """A request and its answer, as ASGI would have it, but that most need no message to and fro.
 
-    `scope`: ASGI's, as far as it is asked for here; `headers`: the last of each name. `turn`: the one it has asked for. `complete`: it is answered;
-    `disconnected`: nobody hears an answer; `more_body`: the client owes the rest of its body, and may be `waiting` to be told to send it."""
+    `scope`: ASGI's, as far as it is asked for here; `headers`: the last of each name. `endpoint`: who answers; `turn`: the one it has asked for.
+    `complete`: it is answered; `disconnected`: nobody hears an answer; `more_body`: the client owes the rest of its body, and may be `waiting` to be
+    told to send it."""
 
     __slots__ = (
         *("_heard", "_line", "_news", "_parts", "_size_bytes", "complete", "disconnected"),
-        *("headers", "keep_alive", "more_body", "scope", "turn", "waiting"),
+        *("endpoint", "headers", "keep_alive", "more_body", "scope", "turn", "waiting"),
     )
 
     def __init__(
@@ -46,10 +48,12 @@ class Exchange:
         line: Line,
         scope: dict[str, Any],
         headers: Mapping[bytes, bytes],
+        endpoint: Endpoint,
         *,
         keep_alive: bool,
     ) -> None:
         self._line = line
+        self.endpoint = endpoint
         self._parts: list[bytes] = []
         self._size_bytes = 0
         # Whether there is something to receive, and who waits for it.

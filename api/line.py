@@ -49,8 +49,6 @@ class Line(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        if not config.loaded:
-            config.load()
         self._loop = _loop or asyncio.get_event_loop()
         self._server = server_state
         self._connections: set[Any] = server_state.connections
@@ -130,7 +128,8 @@ class Line(asyncio.Protocol):
         """The head of a request is here; the body has a time of its own."""
         self._in_head = False
         self._owing_s = self._loop.time()
-        exchange = self._coming = Exchange(self, scope, headers, keep_alive=lasts)
+        exchange = Exchange(self, scope, headers, self._door(scope), keep_alive=lasts)
+        self._coming = exchange
         if self._answering is None and not self._next:
             self._take_up(exchange)
         else:
@@ -173,7 +172,7 @@ class Line(asyncio.Protocol):
             return
         self._idle_s = None
         self._answering = exchange
-        if self._porter.is_public(exchange.scope):
+        if exchange.endpoint.is_public(exchange.scope["method"]):
             self.work(exchange)
         elif self._crowded:
             self.refuse(exchange, CROWDED)
@@ -184,7 +183,7 @@ class Line(asyncio.Protocol):
 
     def work(self, exchange: Exchange) -> None:
         """Work on a request, in a task of its own."""
-        task = self._loop.create_task(self._door(exchange.scope).answer(exchange))
+        task = self._loop.create_task(exchange.endpoint.answer(exchange))
         self._server.tasks.add(task)
         task.add_done_callback(self._worked)
 

@@ -38,7 +38,7 @@ class State:
 
     def refuses(self, scope: Scope) -> bool:
         """Whether an operation of this scope has to wait. Public ones never have to."""
-        if scope is Scope.PUBLIC or self.refused == "nothing":
+        if self.refused == "nothing" or scope is Scope.PUBLIC:
             return False
         return self.refused == "all" or scope not in _READING
 

@@ -41,6 +41,9 @@ class Scope(StrEnum):
     KEYS_MANAGE = "keys:manage"
     ADMIN = "admin"
 
+    # Enum's own is Python, and each look at what a credential may do takes one.
+    __hash__ = str.__hash__
+
 
 # What a scope grants beside itself.
 IMPLIED: Mapping[Scope, frozenset[Scope]] = MappingProxyType(

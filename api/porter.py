@@ -12,14 +12,11 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from api.brief import Briefs
 from api.measures import Measures
 from api.operation import Asked
-from api.operation import Scope as Right
-from api.operations import by_path
-from api.routes import Routes
 from api.turns import STRANGERS, Refuse, Turn, Turns
 from ledger import settings
 from ledger.errors import Busy
@@ -37,20 +34,6 @@ class Porter:
         self._lanes: OrderedDict[bytes, str] = OrderedDict()
         self._unread_until_s = 0.0
         self._blinded = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
-        self._public = Routes(
-            {
-                path: frozenset(m for m, (_, one) in found.items() if one.scope is Right.PUBLIC)
-                for path, found in by_path().items()
-                if any(one.scope is Right.PUBLIC for _, one in found.values())
-            }
-        )
-
-    def is_public(self, scope: Mapping[str, Any]) -> bool:
-        """Whether nobody has to say who he is."""
-        found = self._public.find(scope["path"])
-        return found is not None and (
-            scope["method"] in found[0] or (scope["method"] == "HEAD" and "GET" in found[0])
-        )
 
     def ask(
         self, headers: Mapping[bytes, bytes], start: Callable[[], None], refuse: Refuse

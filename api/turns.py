@@ -33,6 +33,10 @@ class _At(Enum):
     END = auto()
 
 
+# By names of their own: to find a member in its class takes as long as a call, and a request goes through most of them.
+WAITING, WORK, REST, END = _At
+
+
 def _nothing(*_: object) -> None:
     """Nobody waits."""
 
@@ -48,7 +52,7 @@ class Turn:
         self._turns = turns
         self._start = start
         self._refuse = refuse
-        self._at = _At.WAITING
+        self._at = WAITING
         self.lane = lane
         self.due_s = due_s
         self.waited_s = 0.0  # before it was begun
@@ -56,35 +60,35 @@ class Turn:
     @property
     def waiting(self) -> bool:
         """Whether it still waits."""
-        return self._at is _At.WAITING
+        return self._at is WAITING
 
     def begin(self) -> None:
         """Its place is taken: let it work."""
-        self._at = _At.WORK
+        self._at = WORK
         start = self._start
         self._start = self._refuse = _nothing  # what they hold holds this turn
         start()
 
     def refuse(self, error: LedgerError) -> None:
         """It is sent away."""
-        self._at = _At.END
+        self._at = END
         refuse = self._refuse
         self._start = self._refuse = _nothing
         refuse(error)
 
     def put_off(self) -> None:
         """It has not asked for a place yet."""
-        self._at = _At.REST
+        self._at = REST
 
     def rest(self) -> None:
         """Give the place to somebody else, since it is the client who is waited for."""
-        if self._at is _At.WORK:
-            self._at = _At.REST
+        if self._at is WORK:
+            self._at = REST
             self._turns.leave(self.lane)
 
     async def again(self) -> None:
         """Go on after a rest, when it is this one's turn. Raises Busy, Crowded."""
-        if self._at is not _At.REST:
+        if self._at is not REST:
             return
         there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -99,17 +103,17 @@ class Turn:
                 # One and the same error is told to many; what is raised grows a traceback.
                 there.set_exception(type(error)(str(error)))
 
-        self._at, self._start, self._refuse = _At.WAITING, start, refuse
+        self._at, self._start, self._refuse = WAITING, start, refuse
         self.due_s = self._turns.due_s()
         self._turns.join(self)
         await there
 
     def end(self) -> None:
         """It is over, in whatever way. A second time changes nothing."""
-        at, self._at = self._at, _At.END
-        if at is _At.WORK:
+        at, self._at = self._at, END
+        if at is WORK:
             self._turns.leave(self.lane)
-        elif at is _At.WAITING:
+        elif at is WAITING:
             self._turns.forget(self)
 
 

@@ -51,18 +51,6 @@ def test_lanes_are_remembered_within_a_bound(
     ]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "public"),
-    [
-        *(("GET", "/livez", True), ("HEAD", "/readyz", True), ("POST", "/livez", False)),
-        *(("GET", "/openapi/geoop.json", True), ("GET", "/v1/projects/p/jobs", False)),
-        *(("GET", "/nowhere", False), ("GET", "/jobs", False)),
-    ],
-)
-def test_probes_are_always_let_in(porter: Porter, method: str, path: str, *, public: bool) -> None:
-    assert porter.is_public({"method": method, "path": path}) is public
-
-
 def test_few_refusals_leave_no_line_unread(porter: Porter) -> None:
     gap_s = 2 / settings.REFUSALS_PER_S_MAX
     assert not any(porter.unread_s(nth * gap_s) for nth in range(5_000))
