@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from api import repeats
 from api.faults import BadSyntax
+from ledger import settings
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -52,3 +53,13 @@ def test_what_has_one_twice_is_refused(value: object, key: str, escaped: bool) -
 )
 def test_what_is_no_json_is_left_to_its_reader(body: bytes) -> None:
     repeats.refuse(body)
+
+
+def test_a_short_body_is_looked_at_as_any_other_however_often_it_comes() -> None:
+    """Seen red with a refusal that is kept as a look that found nothing."""
+    short, twice = b'{"event": "queued"}', b'{"event":"queued","event":"x"}'
+    assert len(twice) <= settings.BODY_BYTES_SHORT
+    for _ in range(3):
+        repeats.refuse(short)
+        with pytest.raises(BadSyntax):
+            repeats.refuse(twice)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from api import cursor
 from api.dialects.native import row
-from api.dialects.native.models import NewEvent, NewEvents, NewJob, NewJobs, _NewEvent
+from api.dialects.native.models import NewEvents, NewJob, NewJobs, _NewEvent
 from api.dialects.native.words import (
     idempotency_key,
     if_match,
@@ -37,6 +37,7 @@ from projections.filters import FILTERS, SORTS, Condition, Sort
 from projections.question import Feed, Named, Offset, Query, Tally, Telling
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Said = tuple[_NewEvent, Event]
 _LIST_WORDS = frozenset({"sort", "limit", "cursor", "count", "min_position"})
 _FROM_THE_START = Offset(0)
 
@@ -158,37 +159,55 @@ def new_event(asked: Asked) -> Write:
     single(asked, set())
     path_id = job_id(asked)
     batch = _new_events(asked)
-    for index, one in enumerate(batch):
+    for index, (one, _) in enumerate(batch):
         if one.job not in (None, path_id):
             raise BatchRefused(
                 (Failure(index, Invalid("The path names another job.", field="job")),)
             )
-    return _write(asked, tuple(_command(asked, one, path_id) for one in batch))
+    return _write(asked, tuple([_command(asked, *one, path_id) for one in batch]))
 
 
 def new_events(asked: Asked) -> Write:
     """POST .../events: {"events": [{"job": ..., "event": ...}, ...]}"""
     single(asked, set())
     batch = _new_events(asked)
-    nameless = [index for index, one in enumerate(batch) if one.job is None]
+    nameless = [index for index, (one, _) in enumerate(batch) if one.job is None]
     if nameless:
         error = Invalid("job: Name the job that the event is of.", field="job")
         raise BatchRefused(tuple(Failure(index, error) for index in nameless))
-    return _write(asked, tuple(_command(asked, one, cast("UUID", one.job)) for one in batch))
+    commands = [_command(asked, one, event, cast("UUID", one.job)) for one, event in batch]
+    return _write(asked, tuple(commands))
 
 
-def _new_events(asked: Asked) -> tuple[_NewEvent, ...]:
-    if holds(asked.body, "events"):
-        return cast("tuple[_NewEvent, ...]", _parsed(NewEvents, asked.body, batch=True).events)
+def _new_events(asked: Asked) -> tuple[_Said, ...]:
+    if len(asked.body) <= settings.BODY_BYTES_SHORT:
+        return _short_events(asked.body)
+    return _read_events(asked.body)
+
+
+def _read_events(body: bytes) -> tuple[_Said, ...]:
+    if holds(body, "events"):
+        return _with_events(_parsed(NewEvents, body, batch=True))
     # One event is a batch of one, but its faults are its own.
     try:
-        wrapped = b'{"events":[' + asked.body + b"]}"
-        return cast("tuple[_NewEvent, ...]", NewEvents.model_validate_json(wrapped).events)
+        return _with_events(NewEvents.model_validate_json(b'{"events":[' + body + b"]}"))
     except ValidationError as error:
         fault = invalid_batch(error)
         if isinstance(fault, BatchRefused) and len(fault.failures) == 1:
             raise fault.failures[0].error from error
         raise fault from error
+
+
+# Most events have a name and nothing else to say, so that the same few bytes come again and again.
+_short_events = lru_cache(maxsize=settings.BODIES_SHORT_KEPT_MAX)(_read_events)
+
+
+def _with_events(batch: NewEvents) -> tuple[_Said, ...]:
+    """What was said, each beside the event that it makes."""
+    return tuple(
+        (cast("_NewEvent", new), kind.of_checked(_fields(new, kind)))
+        for new, kind in ((new, EVENTS[new.TOPIC]) for new in batch.events)
+    )
 
 
 def _parsed(model: type[_Model], body: bytes, *, batch: bool = False) -> _Model:
@@ -228,17 +247,11 @@ def _fields(new: BaseModel, event: type[Event]) -> dict[str, Any]:
 _FIELDS = {event: tuple(event.model_fields) for event in EVENTS.values()}
 
 
-def _command(asked: Asked, new: _NewEvent, job: UUID) -> Command:
-    topic = cast("NewEvent", new).TOPIC
-    event: type[Event] = EVENTS[topic]
+def _command(asked: Asked, new: _NewEvent, event: Event, job: UUID) -> Command:
+    topic = event.TOPIC
     if topic not in _CANCELING and not asked.who.may(Scope.JOBS_WRITE):
         raise Forbidden(f"{topic} needs the scope jobs:write; this key may only cancel.")
-    return Command(
-        job,
-        event.of_checked(_fields(new, event)),
-        envelope(asked, new.note, new.occurred_at),
-        if_match(asked),
-    )
+    return Command(job, event, envelope(asked, new.note, new.occurred_at), if_match(asked))
 
 
 _CANCELING = frozenset({"job.canceled"})
