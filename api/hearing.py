@@ -43,6 +43,10 @@ class Hearing:
         if client is not None and isinstance(front, ProxyHeadersMiddleware):
             self._by_proxy = client[0] in front.trusted_hosts
 
+    def end(self) -> None:
+        """The client has gone: a parser, who listens to it and his line hold each other."""
+        del self._parser, self._line
+
     def feed(self, part: bytes) -> None:
         """What has arrived. Raises NoRequest."""
         try:

@@ -93,7 +93,7 @@ class Line(asyncio.Protocol):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        del self._hearing  # which would tell of nobody
+        self._hearing.end()
 
     def eof_received(self) -> None:
         """It says no more, so that asyncio closes the line."""

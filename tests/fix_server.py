@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import httpx2 as httpx
 import psycopg
@@ -102,11 +103,13 @@ class _Started(uvicorn.Server):
         self.listening.set()
 
 
-def serve(dsn: str, secret: Secret) -> Iterator[LiveServer]:
+def serve(
+    dsn: str, secret: Secret, http: type[asyncio.Protocol] | Literal["httptools"] = Line
+) -> Iterator[LiveServer]:
     """Run the application until the generator is closed."""
     config = uvicorn.Config(
         create_app(dsn, secret),
-        http=Line,
+        http=http,
         host="127.0.0.1",
         port=0,
         log_level="warning",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import select
 import socket
 import time
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from api import keys
+from api.line import Line
 from ledger import settings
 from tests.fix_server import LiveServer
 from tests.native import JOBS, create
@@ -143,6 +145,31 @@ def test_a_key_that_ends_while_a_body_comes_is_refused(
             keys.revoke(owner, issued.stored.key_id)
         line.sendall(body[-1:])
         assert line.recv(65_536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_what_cannot_be_upgraded_is_answered_as_it_is(shared_server: LiveServer) -> None:
+    with connected(shared_server) as line:
+        line.sendall(
+            b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+        )
+        assert line.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_nothing_is_left_of_a_line_for_the_garbage_collector(shared_server: LiveServer) -> None:
+    """Seen red with a parser that is not let go."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, Line) for one in gc.get_objects())
+        for _ in range(20):
+            with connected(shared_server) as line:
+                line.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                assert all_that_comes(line).startswith(b"HTTP/1.1 200")
+        assert shared_server.client.get("/livez").is_success
+        left = sum(isinstance(one, Line) for one in gc.get_objects()) - before
+    finally:
+        gc.enable()
+    assert left < 5
 
 
 def test_a_head_without_end_is_refused(shared_server: LiveServer) -> None:
