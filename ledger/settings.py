@@ -24,8 +24,7 @@ EVENT_BYTES_MAX = 256 * 1024  # bytes of one stored body: thousands of them must
 # --- what one request may ask ------------------------------------------------------------------------------------------------------
 BODY_BYTES_MAX = 8 * 1024 * 1024  # bytes of one request body, counted on the stream
 BODY_BYTES_QUICK = 1024 * 1024  # bytes of a body that is read on the event loop, which takes some ms; larger ones are read beside it
-BODY_BYTES_SHORT = 32  # bytes of a body that says hardly more than an event's name, as most do: what was read of it is kept
-BODIES_SHORT_KEPT_MAX = 256  # short bodies whose reading is kept (some KiB each): more than there are events, however they are written
+BARE_EVENTS_KEPT_MAX = 64  # bodies that are an event's name whose reading is kept: more than there are events, however they are written
 BATCH_COMMANDS_MAX = 1_000  # commands in one all-or-nothing request: one commit must stay short, since it holds the head row
 RESOLVE_ATTEMPTS_MAX = 8  # times the jobs that a write names are found anew because others changed them in between
 LANES_MAX = 8  # writes of one request that stand for themselves and are under way at once: others need the pool too

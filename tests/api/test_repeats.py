@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from api import repeats
 from api.faults import BadSyntax
-from ledger import settings
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -55,11 +54,16 @@ def test_what_is_no_json_is_left_to_its_reader(body: bytes) -> None:
     repeats.refuse(body)
 
 
-def test_a_short_body_is_looked_at_as_any_other_however_often_it_comes() -> None:
-    """Seen red with a refusal that is kept as a look that found nothing."""
-    short, twice = b'{"event": "queued"}', b'{"event":"queued","event":"x"}'
-    assert len(twice) <= settings.BODY_BYTES_SHORT
-    for _ in range(3):
-        repeats.refuse(short)
+@pytest.mark.parametrize("more", [b',"note":"x"', b',"event":"queued"', b',"event":"queued" '])
+def test_only_an_event_that_says_nothing_else_is_bare(more: bytes) -> None:
+    """What is bare is not looked at, and what was read of it is kept: neither may hold of a body with a second key, or with a value of somebody's."""
+    assert repeats.BARE.fullmatch(b'{"event":"queued"}')
+    assert not repeats.BARE.fullmatch(b'{"event":"queued"' + more + b"}")
+    assert not repeats.BARE.fullmatch(b'{"event":"queued"}\n')
+
+
+def test_what_begins_as_a_bare_event_does_is_looked_at() -> None:
+    """Seen red with a body that was taken for bare by its beginning."""
+    for _ in range(2):
         with pytest.raises(BadSyntax):
-            repeats.refuse(twice)
+            repeats.refuse(b'{"event":"queued","event":"x"}')

@@ -14,7 +14,7 @@ from uuid import UUID
 import pydantic_core
 from pydantic import BaseModel, ValidationError
 
-from api import cursor
+from api import cursor, repeats
 from api.dialects.native import row
 from api.dialects.native.models import NewEvents, NewJob, NewJobs, _NewEvent
 from api.dialects.native.words import (
@@ -180,9 +180,8 @@ def new_events(asked: Asked) -> Write:
 
 
 def _new_events(asked: Asked) -> tuple[_Said, ...]:
-    if len(asked.body) <= settings.BODY_BYTES_SHORT:
-        return _short_events(asked.body)
-    return _read_events(asked.body)
+    bare = repeats.BARE.fullmatch(asked.body) is not None
+    return (_bare_events if bare else _read_events)(asked.body)
 
 
 def _read_events(body: bytes) -> tuple[_Said, ...]:
@@ -198,8 +197,8 @@ def _read_events(body: bytes) -> tuple[_Said, ...]:
         raise fault from error
 
 
-# Most events have a name and nothing else to say, so that the same few bytes come again and again.
-_short_events = lru_cache(maxsize=settings.BODIES_SHORT_KEPT_MAX)(_read_events)
+# Most events have a name and nothing else to say, so that the same few bytes come again and again. Whatever says more is nobody's to keep.
+_bare_events = lru_cache(maxsize=settings.BARE_EVENTS_KEPT_MAX)(_read_events)
 
 
 def _with_events(batch: NewEvents) -> tuple[_Said, ...]:
