@@ -22,7 +22,8 @@ CLAIM_AHEAD_MAX = timedelta(
 def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...]:
     """The events that `command` makes of `job` (None: it does not exist yet). Raises a LedgerError when it may not happen."""
     event = command.event
-    _check_claim(command, now)
+    if command.envelope.occurred_at is not None:
+        _check_claim(command.envelope.occurred_at, now)
     if type(event) is events.Created:
         return _create(job, event)
     if job is None or job.project != command.envelope.project:
@@ -68,9 +69,8 @@ def _remark(job: Job, command: Command) -> tuple[Event, ...]:
     return (event,)
 
 
-def _check_claim(command: Command, now: datetime) -> None:
-    claimed = command.envelope.occurred_at
-    if claimed is not None and claimed > now + CLAIM_AHEAD_MAX:
+def _check_claim(claimed: datetime, now: datetime) -> None:
+    if claimed > now + CLAIM_AHEAD_MAX:
         raise Invalid(
             f"occurred_at {claimed.isoformat()} lies more than a day ahead.", field="occurred_at"
         )

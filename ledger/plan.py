@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger import events
+from ledger.codec import encode
 from ledger.commands import Command, Write
 from ledger.decide import decide, unknown
 from ledger.errors import BatchRefused, Failure, IdentityTaken, LedgerError
@@ -72,7 +73,7 @@ def _alone(
 ) -> Unit:
     """The same for a write of one command, as nearly all are: nothing in it can be in the way of anything else."""
     command = _numbered(write.commands[0], new_number, frozenset())
-    job_id, envelope = command.job_id, command.envelope
+    job_id, _, envelope, _ = command
     job = known.get(job_id)
     if job is not None and job.project != envelope.project:
         job = None
@@ -80,10 +81,12 @@ def _alone(
     entries = []
     for event in decide(job, command, now):
         version += 1
-        entries.append(Entry.of(job_id, version, new_id(), event, envelope))
+        state = encode(event, envelope)
+        entries.append(Entry(job_id, version, new_id(), event, envelope, state))
     expected = {job_id: before} if entries else {}
-    left_at = outcome(write, {job_id: version}) if write.key else {}
-    return Unit(tuple(entries), expected, write.key, left_at)
+    if write.key is None:
+        return Unit(tuple(entries), expected)
+    return Unit(tuple(entries), expected, write.key, outcome(write, {job_id: version}))
 
 
 def _own(write: Write, known: Mapping[UUID, Job]) -> dict[UUID, Job | None]:
@@ -145,7 +148,7 @@ def _numbered(command: Command, new_number: Callable[[], int], given: frozenset[
     while (number := new_number()) in given:
         pass
     numbered = events.Created.of_checked({**event.__dict__, "number": number})
-    return command._replace(event=numbered)
+    return Command(command.job_id, numbered, command.envelope, command.if_version)
 
 
 def _claim(event: Event, job_id: UUID, holders: dict[tuple[str, str], UUID]) -> None:
