@@ -121,7 +121,9 @@ class Committer:
     async def _decide(self) -> None:
         """Decide what arrives, some at a time, so that a commit sets out with the first of many."""
         while not self._over:
-            self._deciding = self._queue.take(self._pace.together)
+            ready = self._queue.ready
+            share = self._pace.share(ready)
+            self._deciding = self._queue.take(share)
             if not self._deciding:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -133,8 +135,9 @@ class Committer:
             if settled:
                 self._queue.release(settled)
                 self._queue.ahead(self._decided)
-            if self._idle:
-                # Without another turn of the loop: a lonely caller waits for each.
+            if self._idle or (share < ready and self._flight is None):
+                # Without another turn of the loop: a lonely caller waits for each. And the first of many do not wait for the last,
+                # or callers who were once told together would come back together for ever.
                 self._depart()
             self._ready.set()
             await asyncio.sleep(0)
@@ -150,7 +153,7 @@ class Committer:
                 answers = await self._writer.land(before)
                 self._pace.landed()
                 self._flight, self._landed = None, before
-                if len(before.planned) >= self._pace.together:
+                if len(before.planned) + len(self._decided) >= self._pace.together:
                     self._depart()
                 again = await self._writer.settle(before, answers)
                 self._queue.release(before.planned, again)

@@ -44,6 +44,10 @@ class Pace:
 
     @property
     def together(self) -> int:
-        """As many writes as take a commit's time, in Python and in the database together. For more, Python takes longer than a commit of nothing
-        does: they had better set out by halves, which overlap, and fewer had better wait for others."""
+        """As many writes as take a commit's time, in Python and in the database together. Where more are under way, Python takes longer than a
+        commit of nothing does: they had better set out by parts, which overlap, and fewer had better wait for others."""
         return max(settings.COMMIT_TOGETHER_MIN, int(self._commit_s / settings.COMMIT_WRITE_S))
+
+    def share(self, waiting: int) -> int:
+        """How many of so many writes set out first: all of them, or where they are too many an equal part, so that no part waits long for another."""
+        return -(-waiting // max(1, -(-waiting // self.together)))

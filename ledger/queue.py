@@ -27,6 +27,11 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._held)
 
+    @property
+    def ready(self) -> int:
+        """Those that do not wait for others of their jobs, as far as is known."""
+        return len(self._waiting)
+
     def add(self, waiting: Waiting) -> None:
         """One more, behind all others."""
         self._waiting.append(waiting)

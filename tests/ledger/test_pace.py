@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ledger import settings
 from ledger.pace import Pace
 
@@ -38,3 +40,13 @@ def test_a_busy_loop_does_not_take_its_own_time_for_the_databases() -> None:
     for _ in range(60):
         clocks.commit(pace, 0.01, 0.0099)
     assert pace.together == settings.COMMIT_TOGETHER_MIN
+
+
+@pytest.mark.parametrize(
+    ("waiting", "share"), [(0, 0), (1, 1), (10, 10), (11, 6), (20, 10), (21, 7), (99, 10)]
+)
+def test_too_many_set_out_by_equal_parts(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, share: int
+) -> None:
+    monkeypatch.setattr(Pace, "together", 10)
+    assert Pace().share(waiting) == share
