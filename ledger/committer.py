@@ -151,7 +151,7 @@ class Committer:
                 self._depart()
             else:
                 answers = await self._writer.land(before)
-                self._pace.landed()
+                self._pace.landed(len(before.planned))
                 self._flight, self._landed = None, before
                 if len(before.planned) + len(self._decided) >= self._pace.together:
                     self._depart()

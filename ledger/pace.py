@@ -1,8 +1,8 @@
 """The pace: whether the next commit sets out before the callers of the last are told, or takes their next writes along.
 
 Invariants: pure but for the clocks it reads; it changes when a write is sent, never what becomes of it. A commit costs the database some time however
-few writes it has: where Python takes longer for the writes than that, halves that overlap are faster, and where the disk or the machine is slow, one
-commit for all is. Units: seconds."""
+few writes it has: where Python takes longer for all writes under way than that, parts that overlap are faster, and where the disk or the machine is
+slow, one commit for all is. Units: seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHARE = 1 / 8  # what one commit says beside those before it
 
 
 class Pace:
-    """How long commits take of late, as far as one loop can tell. `used` is the processor time of its thread."""
+    """How long a commit of nothing takes of late, as far as one loop can tell. `used` is the processor time of its thread."""
 
     def __init__(
         self,
@@ -27,26 +27,28 @@ class Pace:
         self._clock = clock
         self._used = used
         self._began = self._began_used = 0.0
-        self._commit_s = 0.0
+        self._nothing_s = 0.0
 
     def departed(self) -> None:
         """A commit was sent."""
         self._began, self._began_used = self._clock(), self._used()
 
-    def landed(self) -> None:
-        """Its answer was seen."""
+    def landed(self, writes: int) -> None:
+        """The answer about so many writes was seen."""
         took_s = self._clock() - self._began
-        if took_s - (self._used() - self._began_used) > _IDLE * took_s:
-            self._commit_s += (took_s - self._commit_s) * _SHARE
+        waited_s = took_s - (self._used() - self._began_used)
+        nothing_s = max(0.0, took_s - writes * settings.COMMIT_ROW_S)
+        if waited_s > _IDLE * took_s:
+            self._nothing_s += (nothing_s - self._nothing_s) * _SHARE
         else:
             # We were busy with other writes, and it came some time before.
-            self._commit_s = min(self._commit_s, took_s) * (1 - _SHARE)
+            self._nothing_s = min(self._nothing_s, nothing_s) * (1 - _SHARE)
 
     @property
     def together(self) -> int:
-        """As many writes as take a commit's time, in Python and in the database together. Where more are under way, Python takes longer than a
-        commit of nothing does: they had better set out by parts, which overlap, and fewer had better wait for others."""
-        return max(settings.COMMIT_TOGETHER_MIN, int(self._commit_s / settings.COMMIT_WRITE_S))
+        """As many writes as take Python as long as a commit of nothing takes. Where more are under way they had better set out by parts, which
+        overlap, and fewer had better wait for others."""
+        return max(settings.COMMIT_TOGETHER_MIN, int(self._nothing_s / settings.COMMIT_WRITE_S))
 
     def share(self, waiting: int) -> int:
         """How many of so many writes set out first: all of them, or where they are too many an equal part, so that no part waits long for another."""

@@ -66,7 +66,7 @@ async def test_what_arrives_during_a_commit_is_one_commit(database: str) -> None
                 asyncio.create_task(committer.commit(write(uuid4(), creation())))
                 for _ in range(100)
             ]
-            await until(lambda: committer.waiting == 100)
+            await until(lambda: len(committer._decided) == 100)
         saved = await asyncio.gather(*writes)
     assert commits == [1, 101]
     assert sorted(one.position for one in saved) == list(range(1, 102))

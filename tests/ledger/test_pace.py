@@ -12,11 +12,11 @@ class _Clocks:
     def __init__(self) -> None:
         self.wall_s = self.used_s = 0.0
 
-    def commit(self, pace: Pace, took_s: float, used_s: float) -> None:
+    def commit(self, pace: Pace, took_s: float, used_s: float, writes: int = 1) -> None:
         pace.departed()
         self.wall_s += took_s
         self.used_s += used_s
-        pace.landed()
+        pace.landed(writes)
 
 
 def paced() -> tuple[Pace, _Clocks]:
@@ -31,6 +31,15 @@ def test_a_slow_database_is_asked_seldom() -> None:
         clocks.commit(pace, 0.01, 0.001)
     most = 0.01 / settings.COMMIT_WRITE_S
     assert 0.8 * most < pace.together <= most
+
+
+@pytest.mark.parametrize("writes", [10, 50])
+def test_what_the_writes_of_a_commit_take_is_not_a_commits(writes: int) -> None:
+    pace, clocks = paced()
+    for _ in range(60):
+        clocks.commit(pace, 0.001 + writes * settings.COMMIT_ROW_S, 0.0001, writes)
+    most = 0.001 / settings.COMMIT_WRITE_S
+    assert 0.9 * most < pace.together <= most
 
 
 def test_a_busy_loop_does_not_take_its_own_time_for_the_databases() -> None:
