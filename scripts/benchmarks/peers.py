@@ -21,7 +21,6 @@ import psycopg
 from psycopg import sql as composed
 
 from ledger.cluster import PORT, SUPERUSER
-from projections.runner import Runner
 from scripts.benchmarks import appending, committing
 from scripts.benchmarks.child import CHECKOUT, Child, started
 from scripts.benchmarks.client import request
@@ -102,14 +101,12 @@ def ours(callers: int) -> Enter:
 
     @contextmanager
     def enter(scene: Scene) -> Iterator[Slot]:
-        with committing.callers(callers)(scene) as commits:
-            runner = Runner(scene.dsn)
-            runner.start()
-            try:
-                scene.caught_up()
-                yield lambda slot_s: _caught_up(scene, commits, slot_s)
-            finally:
-                runner.stop()
+        # Read models are kept by a process of their own, as a server has one.
+        command = [sys.executable, "-m", "api.cli", "project"]
+        projecting = started("jobledger project", command, scene.environment)
+        with committing.callers(callers)(scene) as commits, projecting:
+            scene.caught_up()
+            yield lambda slot_s: _caught_up(scene, commits, slot_s)
 
     return enter
 
