@@ -25,9 +25,14 @@ def questions(dsn: str, connections_max: int) -> Pool:
 
 def walks(dsn: str) -> Pool:
     """Connections for questions that one index answers, whose plans they keep."""
+    return _pool("walks", walking(dsn), settings.WALKS_CONNECTIONS_MAX)
+
+
+def walking(dsn: str) -> str:
+    """How such a connection is made."""
     words = conninfo(dsn, Role.READER)
     options = f"{conninfo_to_dict(words)['options']} {walk.OPTIONS}"
-    return _pool("walks", make_conninfo(words, options=options), settings.WALKS_CONNECTIONS_MAX)
+    return make_conninfo(words, options=options)
 
 
 def _pool(name: str, words: str, connections_max: int) -> Pool:

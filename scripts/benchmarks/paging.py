@@ -1,7 +1,8 @@
 """Questions among a great many jobs, asked of the read models in process: a get, lists of fifty, pages deep in them, totals; and plain queries.
 
-Invariants: the jobs are those of the data set, the connection is a reader's behind the wall between tenants; a page is as deep as
-`Scene.depth` says, which is page 10,000 of a million jobs; every answer is checked to be as long as it should. Units: milliseconds an answer."""
+Invariants: the jobs are those of the data set, the connections are readers' behind the wall between tenants, one of which keeps its plans, for the
+questions that a server asks on such a one; a page is as deep as `Scene.depth` says, which is page 10,000 of a million jobs; every answer is checked
+to be as long as it should. Units: milliseconds an answer."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from api import pools
 from ledger import sight, sql
 from ledger.connection import Role, conninfo
 from ledger.past import AsOf
@@ -21,6 +23,7 @@ from ledger.store import Connection
 from projections import query
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Named, Offset, Query, Tally
+from projections.walk import walks
 from scripts.benchmarks import life
 from scripts.benchmarks.scene import Scene
 from scripts.benchmarks.slot import Measured, Slot, Spoilt, tallied
@@ -29,7 +32,15 @@ SQL = sql.load(__file__)
 PAGE = 50
 NEWEST = (Sort("created", descending=True),)
 
-Ask = Callable[[Connection], Awaitable[int]]
+
+class Readers(NamedTuple):
+    """One that has each question planned anew where PostgreSQL finds that better, and one that `walks`."""
+
+    planning: Connection
+    walking: Connection
+
+
+Ask = Callable[[Readers], Awaitable[int]]
 Enter = Callable[[Scene], AbstractContextManager[Slot]]
 
 # What people look for on a page of jobs: a filter with a word, and an order.
@@ -50,8 +61,11 @@ def gets(scene: Scene) -> Sequence[Ask]:
     """Jobs by their ids, from all over the table."""
 
     def get(job_id: str) -> Ask:
-        async def ask(connection: Connection) -> int:
-            return len(await query.named(connection, Named(life.PROJECT, ids=(UUID(job_id),)))) - 1
+        async def ask(readers: Readers) -> int:
+            return (
+                len(await query.named(readers.planning, Named(life.PROJECT, ids=(UUID(job_id),))))
+                - 1
+            )
 
         return ask
 
@@ -74,9 +88,9 @@ def past_gets(scene: Scene) -> Sequence[Ask]:
     then = AsOf(scene.position() // 2)
 
     def get(job_id: str) -> Ask:
-        async def ask(connection: Connection) -> int:
+        async def ask(readers: Readers) -> int:
             named = Named(life.PROJECT, ids=(UUID(job_id),), as_of=then)
-            return max(0, len(await query.named(connection, named)) - 1)
+            return max(0, len(await query.named(readers.planning, named)) - 1)
 
         return ask
 
@@ -126,8 +140,8 @@ def totals(_: Scene) -> Sequence[Ask]:
 def facets(_: Scene) -> Sequence[Ask]:
     """How many jobs of each type, command and state."""
 
-    async def ask(connection: Connection) -> int:
-        return 0 if (await query.tally(connection, Tally(life.PROJECT))).counts else -1
+    async def ask(readers: Readers) -> int:
+        return 0 if (await query.tally(readers.walking, Tally(life.PROJECT))).counts else -1
 
     return [ask]
 
@@ -141,7 +155,8 @@ def asked(words: tuple[tuple[str, str], ...], sort: tuple[Sort, ...], **more: An
 
 
 def _page(question: Query, at_most: int | None = None) -> Ask:
-    async def ask(connection: Connection) -> int:
+    async def ask(readers: Readers) -> int:
+        connection = readers.walking if walks(question) else readers.planning
         found = len((await query.find(connection, question)).jobs)
         return found - PAGE if at_most is None else max(0, found - at_most)
 
@@ -149,11 +164,11 @@ def _page(question: Query, at_most: int | None = None) -> Ask:
 
 
 def _plain(name: str, scene: Scene) -> Ask:
-    async def ask(connection: Connection) -> int:
+    async def ask(readers: Readers) -> int:
         values = {"project": life.PROJECT, "offset": scene.depth, "limit": PAGE}
         text = SQL[name]
         found = await sight.rows(
-            connection, (life.PROJECT,), text, values, prepare=True, binary=True
+            readers.planning, (life.PROJECT,), text, values, prepare=True, binary=True
         )
         return len(found) - PAGE
 
@@ -168,25 +183,27 @@ def asking(make: Callable[[Scene], Sequence[Ask]]) -> Enter:
         scene = host.among("4M")
         asks = make(scene)
         with asyncio.Runner() as runner:
-            connection = runner.run(_connected(scene.dsn))
+            readers = runner.run(_connected(scene.dsn))
             try:
-                yield lambda slot_s: runner.run(_asked(connection, asks, slot_s))
+                yield lambda slot_s: runner.run(_asked(readers, asks, slot_s))
             finally:
-                runner.run(connection.close())
+                for connection in readers:
+                    runner.run(connection.close())
 
     return enter
 
 
-async def _connected(dsn: str) -> Connection:
-    return await AsyncConnection.connect(conninfo(dsn, Role.READER), autocommit=True)
+async def _connected(dsn: str) -> Readers:
+    told = conninfo(dsn, Role.READER), pools.walking(dsn)
+    return Readers(*[await AsyncConnection.connect(one, autocommit=True) for one in told])
 
 
-async def _asked(connection: Connection, asks: Sequence[Ask], slot_s: float) -> Measured:
+async def _asked(readers: Readers, asks: Sequence[Ask], slot_s: float) -> Measured:
     times: list[float] = []
     start = time.perf_counter()
     deadline = start + slot_s
     while (began := time.perf_counter()) < deadline or not times:
-        if wrong := await asks[len(times) % len(asks)](connection):
+        if wrong := await asks[len(times) % len(asks)](readers):
             raise Spoilt(f"An answer was {wrong} jobs off.")
         times.append(time.perf_counter() - began)
     return tallied(times, times, max(slot_s, sum(times)), sum(times))
