@@ -33,13 +33,13 @@ BY_NUMBER = Query(A, sort=(Sort("number"),), limit=EVERYTHING)
 
 @pytest.fixture
 def sent(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every statement but those that only say what may be seen."""
+    """Every statement of the one who asks, but those that only say what may be seen."""
     told: list[Any] = []
     cursor = type(asker.connection.cursor())
     execute = cursor.execute
 
     async def counted(self, text, *values, **more):  # type: ignore[no-untyped-def]
-        if "SELECT set_config" not in str(text)[:20]:
+        if self.connection is asker.connection and "SELECT set_config" not in str(text)[:20]:
             told.append(text)
         return await execute(self, text, *values, **more)
 
