@@ -15,13 +15,13 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
 from ledger.past import AsOf
-from projections import past_way, statement
+from projections import past_total, past_way, statement
 from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import SORTS
 from projections.fixed import needed
 from projections.form import Clause, Place
-from projections.past_way import COUNTED, OUTCOMES, Way
+from projections.past_way import OUTCOMES, Way
 from projections.question import After, Offset, Query
 from projections.statement import Name, Parameters, each
 from projections.stood import stood
@@ -41,7 +41,7 @@ class Shape:
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
     behind: bool
-    total: bool
+    total: past_total.Way
     way: Way
     happened: bool
     parted: tuple[int, int] | None = None
@@ -99,9 +99,10 @@ def gathered(
     parted = statement.split(clauses, order, values) if going == "split" else None
     behind, happened = isinstance(query.window, After), then.happened is not None
     sort = tuple(SORTS[one.column].column for one in query.sort)
-    shape = Shape(
-        clauses, order, behind, query.total, going, happened, parted, columns, sort, seeing
-    )
+    counting = past_total.way(query)
+    if counting == "range":
+        values |= past_total.values(query)
+    shape = Shape(clauses, order, behind, counting, going, happened, parted, columns, sort, seeing)
     return _gathered(shape), values
 
 
@@ -248,40 +249,22 @@ def revised(columns: tuple[str, ...] = ()) -> bytes:
 def _tally(happened: bool) -> bytes:
     jobs = TEXTS["walk_happened"]
     counted = TEXTS["tallied_happened"].format(state=TEXTS["state"], jobs=jobs)
-    tallied = counted if happened else TEXTS["tallied"]
+    tallied = counted if happened else past_total.TEXTS["tallied"]
     return TEXTS["tally"].format(reached=TEXTS["reached"], tallied=tallied).as_bytes()
 
 
 def _total(shape: Shape) -> Composable:
-    if not shape.total:
-        return SQL("NULL::bigint")
-    if not shape.happened:
-        if not shape.clauses:
-            return TEXTS["peopled"].format(births=TEXTS["births"])
-        if all(one.operator == "in" and one.column in COUNTED for one in shape.clauses):
-            conditions = SQL(" AND ").join(
-                SQL("{} = ANY({})" if one.many else "{} = {}").format(
-                    Identifier("j", one.column), Placeholder(f"c{one.nth}")
-                )
-                for one in shape.clauses
-            )
-            return TEXTS["counted"].format(tallied=TEXTS["tallied"], conditions=conditions)
     # No order matters to a number.
     counting = replace(shape, way="walk") if shape.way == "touch" else shape
-    counts = [
-        TEXTS["total"].format(
-            jobs=branch.jobs, conditions=SQL(" AND ").join(_conditions(shape, branch))
-        )
-        for branch in _branches(counting)
-    ]
-    return SQL(" + ").join(counts)
+    rows = ((branch.jobs, _conditions(counting, branch)) for branch in _branches(counting))
+    return past_total.text(shape.total, shape.clauses, rows)
 
 
 def _bounded(shape: Shape) -> Composable:
     column = "number" if shape.order[0].column == "number" else "created_at"
     most = "number_to" if column == "number" else "created_to"
     return TEXTS["bounded"].format(
-        column=Identifier(column), births=TEXTS["births"], most=Identifier(most)
+        column=Identifier(column), births=past_total.TEXTS["births"], most=Identifier(most)
     )
 
 

@@ -30,10 +30,6 @@ SELECT * FROM ({branches}) b ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
 (SELECT j.id, j.number, j.version AS latest, r.position = j.position AS settled, r.version, r.position, r.updated_at, r.outcome, r.failures, {keys}
  FROM {jobs} WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
 
--- name: total
--- How many jobs there are of one kind.
-(SELECT count(*) FROM {jobs} WHERE {conditions})
-
 -- name: walk
 -- Jobs, each with how it stood: as it does now, unless it has changed since; else by the last of its revisions. One that was not there yet has none.
 projections.jobs j CROSS JOIN LATERAL (
@@ -57,15 +53,6 @@ r.outcome = j.outcome
 -- name: bounded
 -- No job there was created later than the last; what came since is left of the index unread. (A lower bound too would look so narrow as to sort.)
 j.{column} <= (SELECT b.{most} FROM ({births}) b)
-
--- name: births
--- The project when its last job until then was created.
-SELECT c.* FROM projections.job_revisions c
-WHERE c.project = %(project)s AND c.jobs IS NOT NULL AND c.position <= %(position)s ORDER BY c.position DESC LIMIT 1
-
--- name: peopled
--- How many jobs the project had.
-(SELECT coalesce(max(b.jobs), 0) FROM ({births}) b)
 
 -- name: few
 -- How many jobs were in these states, counted no further than to where it no longer matters.
@@ -152,37 +139,6 @@ r.ahead AND r.updated_at > ({recorded})
 -- A second behind the record of the project's last event until then.
 SELECT e.recorded_at + interval '1 second' FROM ledger.stored_events e
 WHERE e.project = %(project)s AND e.notification_id <= %(position)s ORDER BY e.notification_id DESC LIMIT 1
-
--- name: tallied
--- How many jobs there were of each kind: where the last stretch of positions ended, and what became of those that changed since.
-SELECT c.type, c.command, c.state, sum(c.jobs)::bigint AS jobs
-FROM (
-  SELECT k.type, k.command, k.state, t.jobs
-  FROM projections.job_counts k
-  CROSS JOIN LATERAL (
-    SELECT t.jobs FROM projections.job_counts t
-    WHERE t.project = k.project AND t.type = k.type AND t.command = k.command AND t.state = k.state AND t.span_s = 0 AND t.upto <= %(stood)s
-    ORDER BY t.upto DESC LIMIT 1
-  ) t
-  WHERE k.project = %(project)s AND k.upto = 9223372036854775807
-  UNION ALL
-  SELECT j.type, coalesce(j.command, ''), s.state, s.jobs
-  FROM (
-    SELECT DISTINCT e.originator_id FROM ledger.stored_events e
-    WHERE e.project = %(project)s AND e.notification_id > %(stood)s AND e.notification_id <= %(position)s
-  ) e
-  CROSS JOIN LATERAL (SELECT one.type, one.command FROM projections.jobs one WHERE one.id = e.originator_id OFFSET 0) j
-  CROSS JOIN LATERAL (
-    SELECT t.state, coalesce(t.left_position > %(position)s, true)::integer - (t.position <= %(stood)s)::integer AS jobs
-    FROM projections.job_states t
-    WHERE t.job_id = e.originator_id AND t.position <= %(position)s AND coalesce(t.left_position > %(stood)s, true) OFFSET 0
-  ) s
-) c
-GROUP BY 1, 2, 3
-
--- name: counted
--- A total from the counts.
-(SELECT coalesce(sum(j.jobs), 0)::bigint FROM ({tallied}) j WHERE {conditions})
 
 -- name: state
 -- A state, which is an outcome less its details.

@@ -16,7 +16,7 @@ from ledger import sql
 from ledger.job import State
 from projections.filters import Condition
 from projections.fixed import NAMES, STANDS
-from projections.spans import Covered, cover
+from projections.spans import cover
 
 # The comment that introduces a query is for people.
 _TEXTS: Final = MappingProxyType(
@@ -58,26 +58,27 @@ def is_bound(column: str) -> bool:
 
 def values(conditions: Sequence[Condition]) -> dict[str, Any]:
     """What a total by spans takes beside the conditions' own values. As text, so that a statement's parameters are of the same types each time."""
-    covered = _covered(conditions)
+    covered = cover(*bounds(conditions))
     return {
-        "span_s": _array(one.span_s for one in covered.spans),
-        "span_after": _array(one.after for one in covered.spans),
-        "span_upto": _array(one.upto for one in covered.spans),
-        "span_states": _array(_states(conditions) or ()),
-        "end_sign": _array(one.sign for one in covered.ends),
-        "end_since": _array(one.since.isoformat() for one in covered.ends),
-        "end_until": _array(one.until.isoformat() for one in covered.ends),
+        "span_s": array(one.span_s for one in covered.spans),
+        "span_after": array(one.after for one in covered.spans),
+        "span_upto": array(one.upto for one in covered.spans),
+        "span_states": array(_states(conditions) or ()),
+        "end_sign": array(one.sign for one in covered.ends),
+        "end_since": array(one.since.isoformat() for one in covered.ends),
+        "end_until": array(one.until.isoformat() for one in covered.ends),
     }
 
 
-def _covered(conditions: Iterable[Condition]) -> Covered:
+def bounds(conditions: Iterable[Condition]) -> tuple[datetime | None, datetime | None]:
+    """Between which times jobs were created, both within the range; None: it has no bound there."""
     since: list[datetime] = []
     until: list[datetime] = []
     for one in conditions:
         if one.filter.column == _RANGE:
-            bounds = since if one.filter.operator == ">=" else until
-            bounds += [value for value in one.values if isinstance(value, datetime)]
-    return cover(max(since, default=None), min(until, default=None))
+            found = since if one.filter.operator == ">=" else until
+            found += [value for value in one.values if isinstance(value, datetime)]
+    return max(since, default=None), min(until, default=None)
 
 
 def _states(conditions: Iterable[Condition]) -> frozenset[State] | None:
@@ -98,5 +99,6 @@ def _states(conditions: Iterable[Condition]) -> frozenset[State] | None:
     return states if whole else None
 
 
-def _array(elements: Iterable[object]) -> str:
+def array(elements: Iterable[object]) -> str:
+    """The text of a PostgreSQL array."""
     return "{" + ",".join(map(str, elements)) + "}"

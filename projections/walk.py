@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ledger import settings
-from projections import past_way, total
-from projections.past_way import COUNTED
+from projections import past_total, past_way, total
 from projections.question import Offset, Query, Tally
 from projections.statement import LEADING
 
@@ -19,19 +18,19 @@ OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 def walks(query: Query | Tally) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total. Of the past, as it
-    `walks_back`, unless it counts first whether another way is shorter, which may take longer than the page."""
+    `walks_back`, unless it counts first whether another way is shorter, or may have to count behind a range, which can take longer than the page."""
     if isinstance(query, Tally):
         return query.as_of is None
     if query.as_of is None:
         return _walks(query)
-    return walks_back(query) and past_way.way(query, query.as_of) == past_way.plain(query)
+    known = past_total.way(query) != "range"
+    return known and walks_back(query) and past_way.way(query, query.as_of) == past_way.plain(query)
 
 
 def walks_back(query: Query) -> bool:
-    """Whether the same holds of it as of a position: beside the window's own index it reads short ranges alone, and counts by positions any total."""
-    counted = {one.filter.column for one in query.conditions} <= COUNTED
+    """Whether the same holds of it as of a position: beside the window's own index it reads short ranges alone, and numbers tell any total."""
     recorded = query.as_of is not None and query.as_of.happened is None
-    return recorded and (counted or not query.total) and _walks(query)
+    return recorded and past_total.way(query) != "rows" and _walks(query)
 
 
 def _walks(query: Query) -> bool:
