@@ -62,8 +62,6 @@ SHUTDOWN_S = 30.0  # how long a stopping server waits for the requests it is ans
 # --- the committer -----------------------------------------------------------------------------------------------------------------
 COMMIT_UNITS_MAX = 512  # writes in one commit: past that the commit is no cheaper per write
 COMMIT_TOGETHER_MIN = 8  # writes that are decided before a commit sets out with them, should it take no time at all
-COMMIT_WRITE_S = 25e-6  # what one write takes of Python: by it, and by what a commit of nothing takes, commits are made larger or smaller
-COMMIT_ROW_S = 15e-6  # what one write takes of the database, in a commit of many
 COMMIT_EVENTS_MAX = 5_000  # events in one commit, so that nobody waits long for the head row
 COMMIT_BYTES_MAX = 4 * 1024 * 1024  # bytes of one batch parameter
 COMMIT_WAITING_MAX = 4_096  # writes waiting for a commit in one process; more are refused as busy

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from ledger import settings
-from ledger.pace import Pace
+from ledger.pace import NOTHING_S, ROW_S, WRITE_S, WRITE_S_MAX, Pace
 
 
 class _Clocks:
     def __init__(self) -> None:
         self.wall_s = self.used_s = 0.0
 
-    def commit(self, pace: Pace, took_s: float, used_s: float, writes: int = 1) -> None:
+    def commit(
+        self, pace: Pace, took_s: float, used_s: float, writes: int = 1, before_s: float = 0.0
+    ) -> None:
+        self.wall_s += before_s
+        self.used_s += before_s
         pace.departed()
         self.wall_s += took_s
         self.used_s += used_s
@@ -28,8 +32,8 @@ def test_a_slow_database_is_asked_seldom() -> None:
     pace, clocks = paced()
     assert pace.together == settings.COMMIT_TOGETHER_MIN
     for _ in range(60):
-        clocks.commit(pace, 0.01, 0.001)
-    most = 0.01 / settings.COMMIT_WRITE_S
+        clocks.commit(pace, 0.01, 0.001, 100)
+    most = (0.01 - 100 * ROW_S) / WRITE_S
     assert 0.8 * most < pace.together <= most
 
 
@@ -37,8 +41,8 @@ def test_a_slow_database_is_asked_seldom() -> None:
 def test_what_the_writes_of_a_commit_take_is_not_a_commits(writes: int) -> None:
     pace, clocks = paced()
     for _ in range(60):
-        clocks.commit(pace, 0.001 + writes * settings.COMMIT_ROW_S, 0.0001, writes)
-    most = 0.001 / settings.COMMIT_WRITE_S
+        clocks.commit(pace, 0.001 + writes * ROW_S, 0.0001, writes)
+    most = 0.001 / WRITE_S
     assert 0.9 * most < pace.together <= most
 
 
@@ -49,6 +53,17 @@ def test_a_busy_loop_does_not_take_its_own_time_for_the_databases() -> None:
     for _ in range(60):
         clocks.commit(pace, 0.01, 0.0099)
     assert pace.together == settings.COMMIT_TOGETHER_MIN
+
+
+@pytest.mark.parametrize(
+    ("write_s", "learned_s"), [(1e-6, WRITE_S), (8e-5, 8e-5), (1.0, WRITE_S_MAX)]
+)
+def test_writes_that_take_python_longer_set_out_by_fewer(write_s: float, learned_s: float) -> None:
+    pace, clocks = paced()
+    for _ in range(60):
+        clocks.commit(pace, 0.002 + 20 * ROW_S, NOTHING_S, 20, before_s=20 * write_s)
+    most = 0.002 / learned_s
+    assert 0.9 * most < pace.together <= most + 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Totals of the past behind a range of creation times: what they read, and that their plan is kept.
 
-Invariants: no test looks at a time. Seen red: with all jobs counted, as they once were."""
+Invariants: no test looks at a time."""
 
 from __future__ import annotations
 
