@@ -138,7 +138,7 @@ r.ahead AND r.updated_at > ({recorded})
 -- name: recorded
 -- A second behind the record of the project's last event until then.
 SELECT e.recorded_at + interval '1 second' FROM ledger.stored_events e
-WHERE e.project = %(project)s AND e.notification_id <= %(position)s ORDER BY e.notification_id DESC LIMIT 1
+WHERE e.project = ANY(ARRAY[%(project)s]) AND e.notification_id <= %(position)s ORDER BY e.project DESC, e.notification_id DESC LIMIT 1
 
 -- name: state
 -- A state, which is an outcome less its details.
@@ -185,12 +185,14 @@ FROM {jobs} WHERE j.project = %(project)s GROUP BY 1, 2, 3
 SELECT ledger.position_at(%(project)s, %(moment)s)
 
 -- name: head
--- Where the log ends, and when the project's last event up to a position, or else to there, was recorded; null when it had none.
+-- Where the log ends, and when the project's last event up to a position, or else to there, was recorded; null when it had none. Which of the two is
+-- said by a row of its own: behind row-level security PostgreSQL lets no COALESCE bound an index, and would walk it from the end of the log. The
+-- project is one of a list, so that the order is that of the project's own index alone: a project of few events would be looked for among all others'.
 SELECT h.position, (
   SELECT e.recorded_at FROM ledger.stored_events e
-  WHERE e.project = %(project)s AND e.notification_id <= coalesce(%(position)s::bigint, h.position) ORDER BY e.notification_id DESC LIMIT 1
+  WHERE e.project = ANY(ARRAY[%(project)s]) AND e.notification_id <= h.upto ORDER BY e.project DESC, e.notification_id DESC LIMIT 1
 )
-FROM ledger.head h
+FROM (SELECT position, coalesce(%(position)s::bigint, position) AS upto FROM ledger.head OFFSET 0) h
 
 -- name: events
 -- The events that count of a project, or of one job of it, behind a position; what had happened by a time is always a job's first events.

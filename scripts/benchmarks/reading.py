@@ -75,6 +75,16 @@ def listed(connections: int, size: Size = "4M") -> Enter:
     return _reading(connections, size, steps)
 
 
+def first_listed(connections: int, *, past: bool = False) -> Enter:
+    """The first pages of these lists, now or as of the middle of the log."""
+
+    def steps(scene: Scene) -> list[str]:
+        then = {"as_of": str(scene.position() // 2)} if past else {}
+        return [_page(scene, {**words, **then}, None) for words in _LISTS]
+
+    return _reading(connections, "4M", steps)
+
+
 def fresh_listed(connections: int) -> Enter:
     """The same, but pages from all over the lists that nobody asked for before."""
 

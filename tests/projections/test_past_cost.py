@@ -127,6 +127,15 @@ def test_a_moment_is_found_by_one_statement(
         assert len(sent) == 1
 
 
+def test_a_moment_is_found_by_the_index_of_its_project(planner: Connection[Any]) -> None:
+    """Seen red with a COALESCE as the bound, which walked the index from the end of the log."""
+    text = past_statement.SQLS["head"].encode()
+    nodes = kept_of(planner, (text, {"project": A, "position": None}))
+    [walk] = [one for one in nodes if one.get("Relation Name") == "stored_events"]
+    assert walk["Index Name"] == "stored_events_project_position"
+    assert "notification_id <= h.upto" in walk["Index Cond"]
+
+
 ASKED = [*PLAIN, *ONE, *map(within, [PLAIN[0], *ONE]), *map(behind, [*PLAIN, *ONE])]
 
 
