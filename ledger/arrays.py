@@ -5,7 +5,7 @@ server knows from the place that it stands in what it is of. Units: times to the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
@@ -67,26 +67,14 @@ def bigint(value: int) -> bytes:
     return _bigint(8, value)
 
 
-def uuids(each_octets_16: Iterable[bytes]) -> list[bytes]:
-    """The cells of many UUIDs."""
-    return [b"\0\0\0\x10" + octets_16 for octets_16 in each_octets_16]
-
-
-def times(values: Iterable[datetime | None]) -> list[bytes]:
-    """The cells of many times, or of none."""
-    return [
-        NULL if value is None else _bigint(8, (value - _EPOCH) // _MICROSECOND) for value in values
-    ]
+def time(value: datetime | None) -> bytes:
+    """A cell of a time, or of none."""
+    return NULL if value is None else _bigint(8, (value - _EPOCH) // _MICROSECOND)
 
 
 def octets(value: bytes) -> bytes:
     """A cell of bytes."""
     return _length(len(value)) + value
-
-
-def each_octets(values: Iterable[bytes]) -> list[bytes]:
-    """The cells of many byte strings."""
-    return [_length(len(value)) + value for value in values]
 
 
 def text(value: str) -> bytes:

@@ -93,16 +93,18 @@ def _versions(after: int, count: int) -> list[bytes]:
 
 def _cells(claims: Sequence[Claim]) -> tuple[list[bytes], ...]:
     """Topics, event ids, times, bodies and credentials."""
-    if not claims:
-        return [], [], [], [], []
-    told, envelopes, at, states, ids, _ = zip(*claims, strict=True)
-    return (
-        [arrays.word(event.TOPIC) for event in told],
-        arrays.uuids((event_id or uuid7()).bytes for event_id in ids),
-        arrays.times(at),
-        arrays.each_octets(states),
-        [arrays.word(envelope.credential_id) for envelope in envelopes],
-    )
+    topics: list[bytes] = []
+    ids: list[bytes] = []
+    times: list[bytes] = []
+    states: list[bytes] = []
+    credentials: list[bytes] = []
+    for event, envelope, at, state, event_id, _ in claims:
+        topics.append(arrays.word(event.TOPIC))
+        ids.append(arrays.uuid((event_id or uuid7()).bytes))
+        times.append(arrays.time(at))
+        states.append(arrays.octets(state))
+        credentials.append(arrays.word(envelope.credential_id))
+    return topics, ids, times, states, credentials
 
 
 def _order(lines: list[int]) -> list[int] | None:

@@ -202,8 +202,7 @@ def evolve(job: Job | None, recorded: Recorded) -> Job:
         changes = {"progress": event.progress}
     elif type(event) is events.ItemsReported:
         changes = _items_reported(job, event)
-    changes["version"] = recorded.version
-    changes["position"] = recorded.position
+    changes["version"], changes["position"] = recorded.version, recorded.position
     changes["updated_at"] = at or job.updated_at
     if event.messages:
         changes["messages"] = job.messages + event.messages

@@ -15,9 +15,7 @@ from ledger.past import AsOf
 from projections.question import Query, Telling
 
 _JOB_BYTES: Final = 320  # what a job takes in Python beside its text, and some room for its place
-_WHOSE_BYTES: Final = (
-    600  # what the jobs of one project, told in one way as of one moment, take together
-)
+_WHOSE_BYTES: Final = 600  # what those of one project, told in one way as of one moment, take
 _QUESTION_BYTES: Final = 100  # and the hash of a question
 
 # Of a job of the past also its version now, since an erasure is an event: what was said before it must not be said again.

@@ -36,7 +36,6 @@ def _serve(dsn: str, folder: str) -> None:
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": dsn.replace(
             "postgresql://", "postgresql+asyncpg://"
         ),
-        "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }

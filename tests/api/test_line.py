@@ -148,11 +148,13 @@ def test_a_key_that_ends_while_a_body_comes_is_refused(
 
 
 def test_what_cannot_be_upgraded_is_answered_as_it_is(shared_server: LiveServer) -> None:
+    """And the line stays open. Seen red with an upgrade that is taken for no request."""
     with connected(shared_server) as line:
-        line.sendall(
-            b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
-        )
-        assert line.recv(65_536).startswith(b"HTTP/1.1 200")
+        for _ in range(2):
+            line.sendall(
+                b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+            )
+            assert line.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
 def test_nothing_is_left_of_a_line_for_the_garbage_collector(shared_server: LiveServer) -> None:

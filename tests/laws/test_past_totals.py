@@ -8,7 +8,6 @@ the end of its spans; what is not known taken for none; an end before its beginn
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,20 +27,17 @@ from ledger.events import Created, Recorded
 from ledger.past import AsOf
 from ledger.sight import rows
 from projections import PROJECTIONS, past_total
-from projections.build import Build
 from projections.filters import FILTERS, Condition
 from projections.question import Query
-from projections.tracking import Positions
-from tests.fix_log import forger, projector
-from tests.fix_questions import connected, matches
+from tests.fix_questions import matches
 from tests.histories import ANN, CREATED, START
 from tests.laws.test_totals import (
     FIRST,
     LAST,
     MICROSECOND,
     SOME,
-    SPANS_S,
     Counters,
+    counting,
     jobs_of,
     moments,
 )
@@ -55,13 +51,7 @@ Birth = tuple[datetime, int, str]
 
 @pytest.fixture
 def counters(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counters]:
-    monkeypatch.setattr("projections.spans.SPANS_S", SPANS_S)
-    positions = Positions(database)
-    builds = tuple(Build(one, one.table, positions) for one in PROJECTIONS)
-    with forger(database) as forging, projector(database) as folding, asyncio.Runner() as runner:
-        reader = runner.run(connected(database))
-        yield Counters(forging, folding, builds, runner, reader)
-        runner.run(reader.close())
+    yield from counting(database, monkeypatch, PROJECTIONS)
 
 
 @st.composite

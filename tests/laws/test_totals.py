@@ -7,7 +7,7 @@ that stood before the fold left out or taken from the state they came to, and a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from projections.build import Build
 from projections.filters import FILTERS, Condition
 from projections.job_counts import JOB_COUNTS
 from projections.jobs import JOBS
+from projections.projection import Projection
 from projections.question import Query
 from projections.tracking import Positions
 from tests.fix_log import LIVES, forger, projector, record, wipe
@@ -76,10 +77,17 @@ class Counters:
 
 @pytest.fixture
 def counters(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counters]:
+    # What totals are asked from.
+    yield from counting(database, monkeypatch, (JOBS, JOB_COUNTS))
+
+
+def counting(
+    database: str, monkeypatch: pytest.MonkeyPatch, projections: Sequence[Projection]
+) -> Iterator[Counters]:
+    """A ledger with these read models, and short spans."""
     monkeypatch.setattr("projections.spans.SPANS_S", SPANS_S)
     positions = Positions(database)
-    # What totals are asked from.
-    builds = tuple(Build(one, one.table, positions) for one in (JOBS, JOB_COUNTS))
+    builds = tuple(Build(one, one.table, positions) for one in projections)
     with forger(database) as forging, projector(database) as folding, asyncio.Runner() as runner:
         reader = runner.run(connected(database))
         yield Counters(forging, folding, builds, runner, reader)

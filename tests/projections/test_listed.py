@@ -5,34 +5,20 @@ Seen red with words kept by number alone, with versions not looked at again afte
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections import query, statement
-from projections.filters import Sort
+from projections import statement
 from projections.lately import Lately
-from projections.question import Page, Query, Telling
-from tests.fix_jobs import A, B, fold
+from tests.fix_jobs import B, fold
+from tests.fix_listed import EVERY, TELLING, find, say
 from tests.fix_questions import Asker, laws, queries
-
-
-def say(row: tuple[Any, ...], about: str) -> bytes:
-    return repr((about, row)).encode()
-
-
-TELLING = Telling(("state", "owner", "updated_at", "history", "progress"), say, "x")
-EVERY = Query(A, sort=(Sort("number"),), limit=1_000, telling=TELLING, total=True)
 
 
 async def known(lately: Lately) -> None:
     lately.asked(EVERY)
-
-
-def find(asker: Asker, asked: Query, lately: Lately | None, *sight: str) -> Page:
-    return asker.run(query.find(asker.connection, asked, sight or None, lately))
 
 
 @laws

@@ -23,26 +23,12 @@ from ledger.job import Job, fold
 from ledger.past import AsOf, cut
 from ledger.store import Connection
 from projections import query
-from projections.filters import Sort
 from projections.lately import Lately
-from projections.question import Named, Page, Query, Telling
+from projections.question import Named
 from tests.fix_erasure import ANN, Scene
-from tests.fix_jobs import A, B
+from tests.fix_jobs import B
+from tests.fix_listed import COLUMNS, EVERY, TELLING, find, say
 from tests.fix_questions import FEW, Asker, connected, few, laws, queries
-
-COLUMNS = ("state", "owner", "updated_at", "history", "progress", "said")
-
-
-def say(row: tuple[Any, ...], about: str) -> bytes:
-    return repr((about, row)).encode()
-
-
-TELLING = Telling(COLUMNS, say, "x")
-EVERY = Query(A, sort=(Sort("number"),), limit=1_000, telling=TELLING, total=True)
-
-
-def find(asker: Asker, asked: Query, lately: Lately | None, *sight: str) -> Page:
-    return asker.run(query.find(asker.connection, asked, sight or None, lately))
 
 
 @laws
