@@ -6,25 +6,20 @@ Run as `-m scripts.peers.prefect_server DSN`."""
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
+from scripts.peers.beside import beside
 from scripts.peers.port import port
 
 START_S = 120.0
-END_S = 10.0
 
 
 def main() -> None:
     """Serve."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the server is ended, too
     with tempfile.TemporaryDirectory() as folder:
         _serve(sys.argv[1], folder)
 
@@ -39,15 +34,8 @@ def _serve(dsn: str, folder: str) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    program = str(Path(sys.executable).with_name("prefect"))
-    server = subprocess.Popen(
-        [program, "server", "start", "--no-ui", "--host", "127.0.0.1", "--port", str(number)],
-        env={**os.environ, **told},
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        start_new_session=True,
-    )
-    try:
+    arguments = ("server", "start", "--no-ui", "--host", "127.0.0.1", "--port", str(number))
+    with beside("prefect", arguments, told) as server:
         deadline = time.monotonic() + START_S
         while not _answers(f"{url}/api/health"):
             if time.monotonic() > deadline or server.poll() is not None:
@@ -61,12 +49,6 @@ def _serve(dsn: str, folder: str) -> None:
             flow_id = json.load(answer)["id"]
         print(f"ready {url} {flow_id}", flush=True)
         sys.stdin.read()
-    finally:
-        server.terminate()
-        try:
-            server.wait(END_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
 
 
 def _answers(url: str) -> bool:

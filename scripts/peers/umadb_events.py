@@ -5,7 +5,6 @@ Invariants: callers share nothing but the server; each plays job after job; it k
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 from umadb import AppendCondition, Client, Event, Query, QueryItem
 
+from scripts.peers.beside import beside
 from scripts.peers.port import port
 from scripts.peers.turns import taken
 
@@ -56,15 +56,8 @@ def main() -> None:
     """Take turns."""
     folder, callers = Path(sys.argv[1]), int(sys.argv[2])
     address = f"127.0.0.1:{port()}"
-    command = [
-        str(Path(sys.executable).with_name("umadb")),
-        "--listen",
-        address,
-        "--db-path",
-        str(folder / "uma.db"),
-    ]
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    try:
+    arguments = ("--listen", address, "--db-path", str(folder / "uma.db"))
+    with beside("umadb", arguments):
         clients = [connected(f"http://{address}") for _ in range(callers)]
         with ThreadPoolExecutor(callers) as threads:
 
@@ -74,9 +67,6 @@ def main() -> None:
                 return sum(written) / (time.perf_counter() - began)
 
             taken(turn)
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from projections.rebuild import compare
 from tests import journal
 from tests.checker import check
 from tests.fix_command import Command, Serving
+from tests.fix_embedded import wait_until
 from tests.journal import Journal, Outcome, Said
 
 ROUNDS = int(os.environ.get("LEDGER_CRASH_ROUNDS", "3"))
@@ -111,12 +112,24 @@ def clients(folder: Path, key: str, url: Callable[[], str]) -> Iterator[list[Cli
 
 
 def kill_all_of(command: Command, serving: Serving, victims: str) -> None:
-    """kill -9, and wait until they are gone. The server takes its database with it only when both are meant."""
+    """kill -9, and wait until they are gone, since a connection of a dead database may answer once more. The server takes its database with it only
+    when both are meant."""
     postmaster = command.postgres()
+    connections: list[Path] = []
     if "postgres" in victims and postmaster is not None:
+        told = Path(f"/proc/{postmaster.pid}/task/{postmaster.pid}/children").read_text()
+        connections = [Path(f"/proc/{pid}/cmdline") for pid in told.split()]
         os.kill(postmaster.pid, signal.SIGKILL)
     if "server" in victims:
         serving.end(signal.SIGKILL)
+    wait_until(lambda: not any(map(_runs, connections)))
+
+
+def _runs(command_line: Path) -> bool:
+    try:
+        return bool(command_line.read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def whole_log(dsn: str) -> list[Recorded]:
