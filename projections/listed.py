@@ -6,7 +6,7 @@ be remembered. A page is of one moment: when a job moves on between two statemen
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from projections import behind, statement
 from projections.lately import Lately, Version, Words
 from projections.question import Page, Query, Telling
 from projections.reader import read
+from projections.row import Rows
 
 
 async def page(
@@ -58,10 +59,7 @@ class Listing:
 
     async def gathered(self, columns: tuple[str, ...]) -> Gathered:
         """The page, with these columns of each job."""
-        text, values = statement.gathered(self.query, columns)
-        values["sight"] = array(self.sight)
-        [row] = await read(self.connection, None, text, values)
-        return gathered(self.query, *row)
+        return await asked(self.connection, self.query, self.sight, columns)
 
     async def read(self, numbers: list[int]) -> Iterable[tuple[Any, ...]]:
         """What is told of these jobs, as `Gathered.rows`."""
@@ -104,6 +102,16 @@ class Listing:
         return words
 
 
+async def asked(
+    connection: Connection, query: Query, sight: tuple[str, ...], columns: tuple[str, ...]
+) -> Gathered:
+    """The page that a question is about as it is now, with these columns of each job."""
+    text, values = statement.gathered(query, columns)
+    values["sight"] = array(sight)
+    [row] = await read(connection, None, text, values)
+    return gathered(query, *row)
+
+
 def gathered(
     query: Query,
     numbers: Sequence[int],
@@ -123,3 +131,10 @@ def page_of(query: Query, found: Gathered, said: Sequence[bytes] | None = None) 
     if len(found.numbers) > query.limit:
         after = behind.after_row(found.keys, found.numbers[query.limit - 1])
     return Page((), after, found.total, found.reached, said=said)
+
+
+def whole(query: Query, found: Gathered) -> Page:
+    """A page with the columns that were asked for, or with whole jobs."""
+    rows = [one[:-2] for one in islice(found.rows, query.limit)]
+    page = page_of(query, found)
+    return replace(page, rows=rows) if query.columns else replace(page, jobs=Rows(rows))

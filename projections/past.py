@@ -8,9 +8,8 @@ Errors: Invalid for a moment that has not come; Busy while the read models are b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Final
 
 from ledger import settings
@@ -23,7 +22,7 @@ from ledger.sight import Sight, array, rows
 from ledger.store import Connection
 from projections import past_statement, past_way, row, statement
 from projections.lately import Lately
-from projections.listed import Gathered, Listing, gathered, page_of
+from projections.listed import Gathered, Listing, gathered, whole
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
@@ -62,9 +61,7 @@ async def find(
     if query.telling is not None:
         return await _Listing(connection, query, query.telling, sight, lately, then, few).page()
     found = await _gathered(connection, query, then, few, sight, query.columns or Job._fields)
-    rows = [one[:-2] for one in islice(found.rows, query.limit)]
-    page = page_of(query, found)
-    return replace(page, rows=rows) if query.columns else replace(page, jobs=row.Rows(rows))
+    return whole(query, found)
 
 
 @dataclass(frozen=True, slots=True)

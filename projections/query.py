@@ -14,18 +14,13 @@ from ledger.errors import Invalid
 from ledger.job import Job
 from ledger.sight import Sight, array, rows
 from ledger.store import Connection
-from projections import behind, listed, past, statement
+from projections import listed, past, row, statement
 from projections.lately import Lately
 from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
 from projections.reader import read
-from projections.row import Rows
-from projections.walk import walks
 
 SQL = sql.load(__file__)
-
-# Of a row of jobs: what follows the columns of the job itself, behind the values of its order.
-_NUMBER, _POSITION, _TOTAL = -3, -2, -1
 
 
 async def find(
@@ -38,18 +33,8 @@ async def find(
         return await past.find(connection, query, query.as_of, sight, lately)
     if query.telling is not None:
         return await listed.page(connection, query, query.telling, sight, lately)
-    text, values = statement.page(query)
-    rows = await read(connection, sight, text, values, walk=walks(query))
-    found = [one for one in rows if one[_NUMBER] is not None]
-    after = None
-    if len(found) > query.limit:
-        del found[query.limit :]
-        keys = found[-1][_NUMBER - len(query.sort) : _NUMBER]
-        after = behind.after_row(keys, found[-1][_NUMBER])
-    told = rows[0][_TOTAL], rows[0][_POSITION]
-    if query.columns:
-        return Page((), after, *told, [one[: len(query.columns)] for one in found])
-    return Page(Rows(found), after, *told)
+    found = await listed.asked(connection, query, sight, query.columns or Job._fields)
+    return listed.whole(query, found)
 
 
 async def named(connection: Connection, asked: Named, sight: Sight = None) -> Sequence[Job]:
@@ -59,14 +44,13 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> Se
         return await past.named(connection, asked, asked.as_of, sight)
     column, names = names_of(asked)
     values = {"project": asked.project, "names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    rows = await read(connection, sight, statement.called(column), values, walk=True)
-    found = [one for one in rows if one[_NUMBER] is not None]
+    found = await read(connection, sight, statement.called(column), values, walk=True)
     if len(found) > settings.PAGE_LIMIT_MAX:
         raise Invalid(
             f"More than {settings.PAGE_LIMIT_MAX} jobs go by these names; list them with a filter.",
             field=column,
         )
-    return Rows(found)
+    return row.Rows(found)
 
 
 async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Counts:

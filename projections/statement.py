@@ -37,17 +37,11 @@ LEADING: Final = frozenset(
 OFFSET_MAX: Final = 2**62  # PostgreSQL adds the limit to it in a bigint
 
 
-def page(query: Query) -> tuple[bytes, Parameters]:
-    """The statement for one job more than a page, so that the answer tells whether there is a next one."""
-    shape, values = _asked(query)
-    return _page(shape), values
-
-
 def gathered(query: Query, columns: tuple[str, ...] = ()) -> tuple[bytes, Parameters]:
-    """The same with all jobs in one row: their numbers and versions, how far they are, the total, the values of the order of the page's last job,
-    and these columns, each an array. It takes a %(sight)s, too."""
+    """The statement for a page and one job more when there is another, so that the answer tells it, in one row: their numbers and versions, how far
+    the read models are, the total, the values of the order of the page's last job, and these columns, each an array. It takes a %(sight)s, too."""
     text, values = _told(query, columns)
-    return text, values.copy()
+    return text, {**values, "exactly": settings.COUNT_EXACTLY_MAX}
 
 
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
@@ -57,11 +51,7 @@ def _told(query: Query, columns: tuple[str, ...]) -> tuple[bytes, Parameters]:
 
 
 def _asked(query: Query) -> tuple[Shape, Parameters]:
-    values: Parameters = {
-        "project": query.project,
-        "limit": query.limit + 1,
-        "exactly": settings.COUNT_EXACTLY_MAX,
-    }
+    values: Parameters = {"project": query.project, "limit": query.limit + 1}
     clauses = tuple(clauses_of(query.conditions, values))
     order = tuple(one for one in places(query.sort) if needed(query, one.column, one.nth))
     window: Literal["start", "offset", "after"] = "start"
@@ -126,11 +116,6 @@ def split(
 
 
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
-def _page(shape: Shape) -> bytes:
-    return _jobs(_window(shape), _order_by(shape.order, "j"), _total(shape), shape)
-
-
-@lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
 def _gathered(shape: Shape) -> bytes:
     columns = {f"c{nth}": selected((name,)) for nth, name in enumerate(shape.columns)}
     keys = {f"k{nth}": Identifier("j", name) for nth, name in enumerate(shape.sort)}
@@ -183,14 +168,13 @@ def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Co
     )
 
 
-_NO_SHAPE: Final = Shape((), (), "start", "untold")
-
-
 @lru_cache(maxsize=len(NAME_TYPES))
 def called(column: Name) -> bytes:
     """The statement for the jobs of %(project)s that %(names)s are ids, numbers or objects of: at most %(limit)s."""
-    window = TEXTS["called"].format(type=NAME_TYPES[column], column=Identifier(column))
-    return _jobs(window, SQL("j.nth, j.number"), SQL("NULL::bigint"), _NO_SHAPE)
+    text = TEXTS["called"].format(
+        columns=selected(()), type=NAME_TYPES[column], column=Identifier(column)
+    )
+    return text.as_bytes()
 
 
 @lru_cache(maxsize=1)
@@ -209,22 +193,6 @@ def by_number(columns: tuple[str, ...]) -> bytes:
 def tally() -> bytes:
     """The statement for the counters of %(project)s, if it is in %(sight)s."""
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
-
-
-def _jobs(window: Composable, order: Composable, total: Composable, shape: Shape) -> bytes:
-    keys = [Identifier("j", name) for name in (*shape.sort, "number")]
-    return (
-        TEXTS["page"]
-        .format(
-            reached=TEXTS["reached"],
-            columns=selected(shape.columns),
-            keys=SQL(", ").join(keys),
-            window=window,
-            order=order,
-            total=total,
-        )
-        .as_bytes()
-    )
 
 
 def _total(shape: Shape) -> Composable:

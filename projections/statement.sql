@@ -3,13 +3,6 @@
 SELECT coalesce((SELECT position FROM projections.reached WHERE name = 'jobs'), 0) AS jobs,
        coalesce((SELECT position FROM projections.reached WHERE name = 'job_counts'), 0) AS job_counts
 
--- name: page
--- Jobs with their history, and how far the read models were when they were read; one row without a job when there are none.
-WITH reached AS NOT MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached)
-SELECT {columns}, {keys}, reached.jobs, total.jobs
-FROM reached CROSS JOIN total LEFT JOIN ({window}) j ON true
-ORDER BY {order}
-
 -- name: gathered
 -- A page's jobs and one more when there is another, in their order, a column a value: one row costs the reader less than fifty, and comes in one
 -- piece. Where the last of the page stands in the order is said once. The sight is set in the statement itself, as in by_id.
@@ -40,8 +33,8 @@ SELECT {columns} FROM projections.jobs j WHERE {conditions}
 (SELECT {columns} FROM projections.jobs j WHERE {conditions} ORDER BY {order} LIMIT %(upto)s)
 
 -- name: called
--- The window of jobs by what they are called, in the order asked.
-SELECT j.*, asked.nth FROM unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
+-- Jobs by what they are called, in the order asked.
+SELECT {columns} FROM unnest(%(names)s::{type}[]) WITH ORDINALITY asked (name, nth)
 JOIN projections.jobs j ON j.project = %(project)s AND j.{column} = asked.name
 ORDER BY asked.nth, j.number LIMIT %(limit)s
 

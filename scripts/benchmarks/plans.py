@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psycopg
 
-from ledger import sql
+from ledger import sight, sql
 from projections import fixed, statement
 from projections.filters import FILTERS, SORTS, Condition, Sort
 from projections.question import Query
@@ -83,7 +83,8 @@ def cost(
     connection: psycopg.Connection[Any], query: Query, name: str, word: str, order: str
 ) -> Cost:
     """What a question costs."""
-    text, values = statement.page(query)
+    text, values = statement.gathered(query, ("said",))
+    values["sight"] = sight.array((query.project,))
     row = connection.execute(
         b"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + text, values
     ).fetchone()
@@ -103,8 +104,9 @@ def cost(
             if str(one.get("Index Name", "")).startswith("jobs_v")
         )
     )
+    found = next(one["Actual Rows"] for one in nodes if one["Node Type"] == "Limit")
     pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return Cost(query.project, name, word, order, indexes, round(rows), pages, plan["Actual Rows"])
+    return Cost(query.project, name, word, order, indexes, round(rows), pages, found)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -79,15 +79,14 @@ def planner(
         # Index-only scans need to know which pages everybody sees.
         connection.execute("VACUUM ANALYZE projections.jobs_v1")
     with psycopg.connect(conninfo(dsn, Role.READER), autocommit=True) as connection:
-        # As the API's questions are planned: behind the wall between tenants.
-        connection.execute("SELECT set_config('ledger.projects', '{big,small}', false)")
         yield connection
     postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def plan(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
     """All nodes of the plan for a question, from the top."""
-    text, values = statement.page(asked)
+    text, values = statement.gathered(asked, ("said",))
+    values["sight"] = "{big,small}"
     row = planner.execute(b"EXPLAIN (FORMAT JSON) " + text, values).fetchone()
     assert row is not None
     return nodes_of(row[0][0]["Plan"])
@@ -207,6 +206,6 @@ def test_values_are_no_part_of_the_text() -> None:
         conditions = tuple(condition(name, word) for name in ("type", "owner", "object"))
         after = After((word, "2024-01-10T00:00:00Z"), 1)
         sort = (Sort("type"), Sort("created"))
-        texts.add(statement.page(Query(word, conditions, sort, after, total=True))[0])
+        texts.add(statement.gathered(Query(word, conditions, sort, after, total=True))[0])
     assert len(texts) == 1
     assert b"DROP" not in texts.pop()
