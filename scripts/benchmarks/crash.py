@@ -23,6 +23,7 @@ from scripts.benchmarks.scene import Ground, Scene, scene_on
 from scripts.benchmarks.slot import Measured, Slot, Spoilt
 
 CONNECTIONS = 32
+START_S, DEATH_S = 20.0, 20.0
 
 
 @contextmanager
@@ -45,16 +46,18 @@ def killed(host: Scene) -> Iterator[Slot]:
 def _round(scene: Scene, slot_s: float) -> Measured:
     port, asked = scene.product, appending.steps(scene, waits=False)
     server = scene.ground.server
-    doomed = (scene.servers[port].pid, server.pid)
-    killer = threading.Timer(slot_s, _kill, doomed)
+    killer = threading.Thread(target=_kill_amid, args=(scene, port, slot_s))
     killer.start()
     try:
         # Longer than they have to live.
-        acked = scene.load.broken(port, asked, CONNECTIONS, slot_s + 5.0)
+        acked = scene.load.broken(port, asked, CONNECTIONS, START_S + slot_s + 5.0)
     finally:
         killer.join()
-    with suppress(ChildProcessError):
-        os.waitpid(server.pid, 0)  # it was our child, and is not gone before we take note
+    deadline = time.monotonic() + DEATH_S
+    while server.is_running():  # where others want the processor, it takes a while to die
+        if time.monotonic() > deadline:
+            raise Spoilt("PostgreSQL survived kill -9.")
+        time.sleep(0.005)
     if not acked:
         raise Spoilt("Nothing was answered before the crash.")
     began = time.perf_counter()
@@ -77,8 +80,14 @@ def _round(scene: Scene, slot_s: float) -> Measured:
     return Measured(len(acked) / slot_s, beside=beside)
 
 
-def _kill(*roots: int) -> None:
+def _kill_amid(scene: Scene, port: int, slot_s: float) -> None:
+    """Kill all so long after the load has begun, which takes its time to connect where others want the processor."""
+    deadline, idle_at = time.monotonic() + START_S, scene.position()
+    while scene.position() == idle_at and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(slot_s)
+    doomed = (scene.servers[port].pid, scene.ground.server.pid)
     # All at once, as when the power goes: first who would start the others again.
-    for pid in (*roots, *cost.below(*roots)):
+    for pid in (*doomed, *cost.below(*doomed)):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
