@@ -61,107 +61,107 @@ CREATE INDEX ON {table} (project, source_id) WHERE source_id IS NOT NULL
 -- name: fold
 -- Fold the events behind one position up to another into the rows, and answer how many it took. What ledger.job.evolve says, in SQL.
 WITH stored AS (
-  SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.topic, s.project,
-         coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at,
-         s.recorded_at, b.recorded, b.body ->> 'actor' AS actor, b.body ->> 'note' AS note, b.body ->> 'source_id' AS source_id,
-         b.body -> 'event' AS event,
-         CASE WHEN s.originator_version = 1 AND b.body -> 'event' ? 'detail' THEN convert_from(s.state, 'UTF8')::json #> '{{event,detail}}' END AS detail,
+  -- Found by position, whatever order is asked for below.
+  SELECT originator_id AS job_id, originator_version AS version, notification_id AS position, topic, project, occurred_at, recorded_at, state
+  FROM ledger.stored_events WHERE notification_id > %(from)s AND notification_id <= %(to)s OFFSET 0
+), event AS (
+  -- What each event sets; null where it leaves things as they are. Sorted by job once, before bodies are read and rows grow wide. The same order at the
+  -- end sorts nothing: without it what groups them would not know that they are sorted.
+  SELECT s.job_id, s.version, s.position, b.state, failed.kind, failed.final, moment.at, b.body ->> 'actor' AS actor,
+         failed.final OR b.state IN ('Succeeded', 'Canceled') AS ends,
+         CASE s.topic WHEN 'job.started' THEN 0.0 WHEN 'job.succeeded' THEN 1.0
+                      WHEN 'job.failed' THEN CASE WHEN failed.kind = 'item_errors' AND failed.final THEN 1.0 END
+                      WHEN 'job.progressed' THEN (e.event ->> 'progress')::float8
+                      WHEN 'job.items_reported' THEN CASE WHEN items.total > 0 THEN least(1.0, (items.succeeded + items.failed)::float8 / items.total) END
+         END AS progress,
+         CASE s.topic WHEN 'job.failed' THEN (e.event ->> 'error_count')::bigint
+                      WHEN 'job.items_reported' THEN coalesce((e.event ->> 'error_count')::bigint, items.failed)
+         END AS error_count,
+         items.total AS items_total, items.succeeded AS items_succeeded, items.failed AS items_failed, e.event -> 'messages' AS messages,
+         -- What never changes is said when a job is created.
+         CASE WHEN s.version = 1 THEN s.project END AS project, CASE WHEN s.version = 1 THEN e.event END AS creation,
+         CASE WHEN s.version = 1 THEN coalesce((e.event ->> 'created_at')::timestamptz, moment.at, s.recorded_at) END AS created_at,
+         CASE WHEN s.version = 1 AND e.event ? 'detail' THEN convert_from(s.state, 'UTF8')::json #> '{{event,detail}}' END AS detail,
          -- What was written in a shape that this fold does not know is not counted, and the count tells.
          s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
                      'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
-           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT b.body ? 'class_version' AS known
-  FROM ledger.stored_events s
-  CROSS JOIN LATERAL (
-    SELECT {s_body} AS body, replace(to_char(s.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') AS recorded OFFSET 0
-  ) b
-  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
-), event AS MATERIALIZED (
-  -- What each event sets; null where it leaves things as they are.
-  SELECT s.*, failed.kind, failed.final, entered.state,
-         CASE topic WHEN 'job.created' THEN 0.0 WHEN 'job.started' THEN 0.0 WHEN 'job.succeeded' THEN 1.0
-                    WHEN 'job.failed' THEN CASE WHEN failed.kind = 'item_errors' AND failed.final THEN 1.0 END
-                    WHEN 'job.progressed' THEN (event ->> 'progress')::float8
-                    WHEN 'job.items_reported' THEN CASE WHEN items.total > 0 THEN least(1.0, (items.succeeded + items.failed)::float8 / items.total) END
-         END AS progress,
-         CASE topic WHEN 'job.created' THEN 0 WHEN 'job.failed' THEN (event ->> 'error_count')::bigint
-                    WHEN 'job.items_reported' THEN coalesce((event ->> 'error_count')::bigint, items.failed)
-         END AS error_count,
-         items.total AS items_total, items.succeeded AS items_succeeded, items.failed AS items_failed,
+           AND (s.topic = 'job.created') = (s.version = 1) AND NOT b.body ? 'class_version' AS known,
          -- The entry of the history that an event begins: the JSON of ledger.job.Stay, field by field, as the API's own writer would have it.
-         CASE WHEN entered.state IS NOT NULL THEN
-           '{{"position":' || position || ',"version":' || version || ',"state":"' || entered.state
-           || '","at":' || CASE WHEN at = recorded_at THEN '"' || recorded || '"'
-                                ELSE coalesce('"' || replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z', '.000000Z', 'Z') || '"', 'null') END
-           || ',"recorded_at":"' || recorded || '","actor":' || to_json(actor)::text || ',"note":' || coalesce(to_json(note)::text, 'null')
-           || ',"source_id":' || coalesce(to_json(source_id)::text, 'null') || ',"kind":' || coalesce('"' || failed.kind || '"', 'null')
-           || ',"final":' || failed.final || '}}'
+         CASE WHEN b.state IS NOT NULL THEN
+           '{{"position":' || s.position || ',"version":' || s.version || ',"state":"' || b.state
+           || '","at":' || CASE WHEN moment.at = s.recorded_at THEN b.recorded
+                                ELSE coalesce(replace(to_char(moment.at AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"'), '.000000Z', 'Z'), 'null') END
+           || ',"recorded_at":' || b.recorded || ',"actor":' || to_json(b.body ->> 'actor')::text
+           || coalesce(',"note":' || to_json(b.body ->> 'note')::text, ',"note":null')
+           || coalesce(',"source_id":' || to_json(b.body ->> 'source_id')::text, ',"source_id":null')
+           || CASE WHEN failed.kind IS NULL THEN ',"kind":null,"final":false}}' ELSE ',"kind":"' || failed.kind || '","final":' || failed.final || '}}' END
          END AS entry
-  FROM stored s
+  FROM (SELECT * FROM stored ORDER BY job_id, version OFFSET 0) s
   CROSS JOIN LATERAL (
-    SELECT CASE topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
-                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
-           END AS state
-  ) entered
+    SELECT {s_body} AS body, replace(to_char(s.recorded_at AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"'), '.000000Z', 'Z') AS recorded,
+           CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
+                        WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
+           END AS state OFFSET 0
+  ) b
+  CROSS JOIN LATERAL (SELECT b.body -> 'event' AS event) e
+  CROSS JOIN LATERAL (SELECT coalesce(s.occurred_at, CASE WHEN b.body -> 'imported' = 'true' THEN NULL ELSE s.recorded_at END) AS at) moment
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN topic = 'job.failed' THEN coalesce(event ->> 'kind', 'exception') END AS kind,
-           topic = 'job.failed' AND coalesce((event ->> 'final')::boolean, true) AS final
+    SELECT CASE WHEN s.topic = 'job.failed' THEN coalesce(e.event ->> 'kind', 'exception') END AS kind,
+           s.topic = 'job.failed' AND coalesce((e.event ->> 'final')::boolean, true) AS final
   ) failed
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN topic = 'job.items_reported' THEN (event ->> 'total')::bigint END AS total,
-           CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'succeeded')::bigint, 0) END AS succeeded,
-           CASE WHEN topic IN ('job.created', 'job.items_reported') THEN coalesce((event ->> 'failed')::bigint, 0) END AS failed
+    SELECT CASE WHEN s.topic = 'job.items_reported' THEN (e.event ->> 'total')::bigint END AS total,
+           CASE WHEN s.topic = 'job.items_reported' THEN coalesce((e.event ->> 'succeeded')::bigint, 0) END AS succeeded,
+           CASE WHEN s.topic = 'job.items_reported' THEN coalesce((e.event ->> 'failed')::bigint, 0) END AS failed
   ) items
+  ORDER BY s.job_id, s.version OFFSET 0
 ), change AS (
-  -- What the events of a job set, one after the other. All in one order, so that it is sorted once.
+  -- What the events of a job set, one after the other.
   -- A later event must not hide a value that no event may have, so that poison is the same however the log is cut.
   SELECT job_id, count(*) FILTER (WHERE known AND coalesce(progress BETWEEN 0 AND 1, true)
                                   AND coalesce(kind IN ('rejected', 'exception', 'item_errors'), true)) AS events,
          min(version) AS first_version, max(version) AS version, max(position) AS position,
+         (array_agg(project) FILTER (WHERE version = 1))[1] AS project, (array_agg(creation) FILTER (WHERE version = 1))[1] AS creation,
+         min(created_at) AS created_at, (array_agg(detail) FILTER (WHERE version = 1))[1] AS detail,
          array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL) AS updated_at,
          array_agg(at ORDER BY version) FILTER (WHERE at IS NOT NULL AND state = 'Processing') AS started_at,
          count(*) FILTER (WHERE state = 'Processing') AS attempts,
          count(*) FILTER (WHERE state = 'Failed') AS failures,
          array_agg(state ORDER BY version) FILTER (WHERE state IS NOT NULL) AS state,
-         array_agg(kind ORDER BY version) FILTER (WHERE state IS NOT NULL) AS kind,
-         array_agg(final ORDER BY version) FILTER (WHERE state IS NOT NULL) AS final,
-         array_agg(at ORDER BY version) FILTER (WHERE state IS NOT NULL) AS entered_at,
-         array_agg(actor ORDER BY version) FILTER (WHERE state IS NOT NULL) AS entered_by,
+         array_agg(kind ORDER BY version) FILTER (WHERE state = 'Failed') AS kind,
+         array_agg(final ORDER BY version) FILTER (WHERE state = 'Failed') AS final,
+         array_agg(at ORDER BY version) FILTER (WHERE ends) AS ended_at,
+         array_agg(actor ORDER BY version) FILTER (WHERE ends) AS ended_by,
          array_agg(progress ORDER BY version) FILTER (WHERE progress IS NOT NULL) AS progress,
          array_agg(error_count ORDER BY version) FILTER (WHERE error_count IS NOT NULL) AS error_count,
          array_agg(items_total ORDER BY version) FILTER (WHERE items_total IS NOT NULL) AS items_total,
          array_agg(items_succeeded ORDER BY version) FILTER (WHERE items_succeeded IS NOT NULL) AS items_succeeded,
          array_agg(items_failed ORDER BY version) FILTER (WHERE items_failed IS NOT NULL) AS items_failed,
+         jsonb_agg(messages ORDER BY version) FILTER (WHERE messages IS NOT NULL) AS messages,
          string_agg(entry, ',' ORDER BY version) AS history
   FROM event GROUP BY job_id
-), said AS (
-  SELECT e.job_id, jsonb_agg(m.message ORDER BY e.version, m.nth) AS messages
-  FROM event e CROSS JOIN LATERAL jsonb_array_elements(e.event -> 'messages') WITH ORDINALITY m (message, nth)
-  GROUP BY e.job_id
 ), last AS (
-  -- And together: the last one that sets a thing has its way.
-  SELECT job_id, first_version, version, position, attempts, failures, history, started_at[1] AS started_at,
-         updated_at[cardinality(updated_at)] AS updated_at,
-         state[cardinality(state)] AS state, kind[cardinality(kind)] AS kind, final[cardinality(final)] AS final,
-         entered_at[cardinality(entered_at)] AS entered_at, entered_by[cardinality(entered_by)] AS entered_by,
-         progress[cardinality(progress)] AS progress, error_count[cardinality(error_count)] AS error_count,
-         items_total[cardinality(items_total)] AS items_total, items_succeeded[cardinality(items_succeeded)] AS items_succeeded,
-         items_failed[cardinality(items_failed)] AS items_failed
-  FROM change
+  -- And together: the last one that sets a thing has its way. A failure that another state came after is told by the history alone.
+  SELECT c.job_id, c.events, c.first_version, c.version, c.position, c.project, c.creation, c.created_at, c.detail, c.attempts, c.failures, c.history,
+         c.started_at[1] AS started_at, c.updated_at[cardinality(c.updated_at)] AS updated_at, s.state,
+         CASE WHEN s.state = 'Failed' THEN c.kind[cardinality(c.kind)] END AS kind, s.state = 'Failed' AND c.final[cardinality(c.final)] AS final,
+         c.ended_at[cardinality(c.ended_at)] AS ended_at, c.ended_by[cardinality(c.ended_by)] AS ended_by,
+         c.progress[cardinality(c.progress)] AS progress, c.error_count[cardinality(c.error_count)] AS error_count,
+         c.items_total[cardinality(c.items_total)] AS items_total, c.items_succeeded[cardinality(c.items_succeeded)] AS items_succeeded,
+         c.items_failed[cardinality(c.items_failed)] AS items_failed,
+         coalesce(jsonb_path_query_array(c.messages, 'strict $[*][*]'), '[]') AS messages
+  FROM change c CROSS JOIN LATERAL (SELECT c.state[cardinality(c.state)] AS state) s
 ), folded AS (
-  SELECT l.*, coalesce(said.messages, '[]') AS messages, l.final OR l.state IN ('Succeeded', 'Canceled') AS ended
-  FROM last l LEFT JOIN said USING (job_id)
+  SELECT l.*, l.final OR l.state IN ('Succeeded', 'Canceled') AS ended FROM last l
 ), born AS (
   INSERT INTO {table}
-  SELECT e.job_id, e.project, (e.event ->> 'number')::bigint, e.event ->> 'type', e.event ->> 'command', e.event ->> 'object',
-         e.event ->> 'owner', e.event ->> 'request_id', e.event ->> 'source_id', e.event ->> 'description', e.detail,
-         f.state, f.kind, f.final, f.version, f.position, f.attempts, f.progress, f.error_count, f.messages,
-         f.items_total, f.items_succeeded, f.items_failed, created.at, coalesce(f.updated_at, created.at), f.started_at,
-         CASE WHEN f.ended THEN f.entered_at END, CASE WHEN f.ended THEN f.entered_by END, f.failures, f.history
-  FROM event e
-  JOIN folded f ON f.job_id = e.job_id
-  CROSS JOIN LATERAL (SELECT coalesce((e.event ->> 'created_at')::timestamptz, e.at, e.recorded_at) AS at) created
-  WHERE e.version = 1
-  RETURNING id
+  SELECT f.job_id, f.project, (f.creation ->> 'number')::bigint, f.creation ->> 'type', f.creation ->> 'command', f.creation ->> 'object',
+         f.creation ->> 'owner', f.creation ->> 'request_id', f.creation ->> 'source_id', f.creation ->> 'description', f.detail,
+         f.state, f.kind, f.final, f.version, f.position, f.attempts, coalesce(f.progress, 0), coalesce(f.error_count, 0), f.messages,
+         f.items_total, coalesce(f.items_succeeded, 0), coalesce(f.items_failed, 0), f.created_at, coalesce(f.updated_at, f.created_at), f.started_at,
+         CASE WHEN f.ended THEN f.ended_at END, CASE WHEN f.ended THEN f.ended_by END, f.failures, f.history
+  FROM folded f
+  WHERE f.first_version = 1
 ), grown AS (
   UPDATE {table} j
   SET state = coalesce(f.state, j.state),
@@ -180,14 +180,14 @@ WITH stored AS (
       items_failed = coalesce(f.items_failed, j.items_failed),
       updated_at = coalesce(f.updated_at, j.updated_at),
       started_at = coalesce(j.started_at, f.started_at),
-      ended_at = CASE WHEN f.state IS NULL THEN j.ended_at WHEN f.ended THEN f.entered_at END,
-      ended_by = CASE WHEN f.state IS NULL THEN j.ended_by WHEN f.ended THEN f.entered_by END
+      ended_at = CASE WHEN f.state IS NULL THEN j.ended_at WHEN f.ended THEN f.ended_at END,
+      ended_by = CASE WHEN f.state IS NULL THEN j.ended_by WHEN f.ended THEN f.ended_by END
   FROM folded f
-  WHERE j.id = f.job_id AND j.version = f.first_version - 1
+  WHERE f.first_version > 1 AND j.id = f.job_id AND j.version = f.first_version - 1
   RETURNING j.id
 )
 -- Events of a job that is neither new nor at the version before them are not taken.
-SELECT coalesce(sum(events), 0)::bigint FROM change WHERE job_id IN (SELECT id FROM born UNION ALL SELECT id FROM grown)
+SELECT coalesce(sum(events), 0)::bigint FROM folded WHERE first_version = 1 OR job_id IN (SELECT id FROM grown)
 
 -- name: cut
 -- Which rows of a scratch table, folded up to a position, the live table contradicts: a job that did not change since must be the same, and

@@ -112,6 +112,8 @@ def test_poison_is_found_exactly(
 VALUES: tuple[tuple[int, dict[str, object], set[str]], ...] = (
     (7, {"progress": 7}, {"jobs"}),
     (7, {"progress": -0.5}, {"jobs"}),
+    (7, {"messages": {"message": "no list"}}, {"jobs"}),
+    (7, {"messages": None}, {"jobs"}),
     (9, {"kind": "bad"}, {"jobs", "job_states", "job_revisions"}),
 )
 
