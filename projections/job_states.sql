@@ -18,7 +18,7 @@ CREATE TABLE {table} (
   -- The power of two that its length in positions reaches; 63 while it has no end. What holds at a position P and lasts less than 2^(k+1)
   -- began behind P - 2^(k+1): so the stays in effect at any position are found by one short range for each k, at any depth of history.
   lasting smallint NOT NULL GENERATED ALWAYS AS (
-    CASE WHEN left_position IS NULL THEN 63 ELSE length(ltrim((left_position - position)::bit(64)::text, '0')) - 1 END
+    CASE WHEN left_position IS NULL THEN 63 ELSE 64 - position(B'1' IN (left_position - position)::bit(64)) END
   ) STORED,
   PRIMARY KEY (job_id, version)
 )
@@ -45,24 +45,21 @@ WITH stored AS MATERIALIZED (
   FROM ledger.stored_events s
   CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
-), change AS MATERIALIZED (
-  -- Positions grow with the versions of a job, so that nothing need be sorted for the first.
-  SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version,
-         min(position) FILTER (WHERE state IS NOT NULL) AS left_position
-  FROM stored GROUP BY job_id
-), before AS MATERIALIZED (
-  -- The stay in which each older job is found.
-  SELECT c.job_id, stay.version, c.left_position
-  FROM change c
-  CROSS JOIN LATERAL (
+), older AS MATERIALIZED (
+  -- Jobs that were created before: the stay in which each is found, and the first that begins here. Positions grow with the versions of a job.
+  SELECT o.job_id, o.events, o.left_position, o.left_at, stay.version
+  FROM (
+    SELECT job_id, count(*) FILTER (WHERE known) AS events, min(version) AS first_version, min(position) FILTER (WHERE state IS NOT NULL) AS left_position,
+           (array_agg(at ORDER BY version) FILTER (WHERE state IS NOT NULL))[1] AS left_at
+    FROM stored s WHERE NOT EXISTS (SELECT FROM stored c WHERE c.job_id = s.job_id AND c.version = 1) GROUP BY job_id
+  ) o
+  LEFT JOIN LATERAL (
     SELECT t.version FROM {table} t
-    WHERE t.job_id = c.job_id AND t.version < c.first_version ORDER BY t.version DESC LIMIT 1
-  ) stay
-  WHERE c.first_version > 1
+    WHERE t.job_id = o.job_id AND t.version < o.first_version ORDER BY t.version DESC LIMIT 1
+  ) stay ON true
 ), closed AS (
-  UPDATE {table} t SET left_position = s.position, left_at = s.at
-  FROM before b JOIN stored s ON s.position = b.left_position
-  WHERE t.job_id = b.job_id AND t.version = b.version
+  UPDATE {table} t SET left_position = o.left_position, left_at = o.left_at
+  FROM older o WHERE o.left_position IS NOT NULL AND t.job_id = o.job_id AND t.version = o.version
 ), born AS (
   INSERT INTO {table} (job_id, version, project, position, state, kind, final, at, recorded_at, actor, note, source_id,
                        left_position, left_at)
@@ -71,7 +68,7 @@ WITH stored AS MATERIALIZED (
   FROM stored WHERE state IS NOT NULL WINDOW later AS (PARTITION BY job_id ORDER BY version)
 )
 -- Events of a job whose creation is nowhere are not taken.
-SELECT coalesce(sum(events), 0)::bigint FROM change WHERE first_version = 1 OR job_id IN (SELECT job_id FROM before)
+SELECT (SELECT count(*) FROM stored WHERE known) - coalesce(sum(events) FILTER (WHERE version IS NULL), 0)::bigint FROM older
 
 -- name: cut
 -- Which stays of a scratch table, folded up to a position, are not those that the live table has begun by then; what ended later had not ended.
