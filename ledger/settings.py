@@ -130,6 +130,7 @@ PROJECT_EVENTS_MAX = 5_000  # events folded in one transaction while following: 
 COUNTS_STRETCH = 1_024  # positions between counts kept of the past; never change it without another VERSION of job_counts
 REBUILD_EVENTS_MAX = 50_000  # events folded in one transaction while rebuilding: larger is no faster (measured)
 REBUILD_MEMORY_MIB = 64  # for each sort and hash table of such a fold: with the 4 of a default, all of them go through files
+BUILD_STATISTICS = 30  # values remembered of each column for the first readers: of 9,000 rows, not 30,000; the autovacuum counts again
 REBUILD_REST = 0.5  # a rebuild beside a live read model folds as much at a time as a follower, then rests half as long: others come first
 FOLD_TIMEOUT_S = 3_600.0  # one fold of a build may take long, and nobody waits for it
 REBUILD_TIMEOUT_S = 86_400.0  # comparing large read models takes as long as it takes

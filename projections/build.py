@@ -65,7 +65,10 @@ class Build:
         if "index" not in self.projection.queries:
             return
         row = connection.execute(SQL["indexed"], (f"{SCHEMA}.{self.table}",)).fetchone()
-        if row == (False,):
+        if row != (False,):
+            return
+        with connection.transaction():
+            connection.execute(SQL["quick"], (str(settings.BUILD_STATISTICS),))
             connection.execute(self.projection.statement("index", self.table))
             columns = connection.execute(SQL["asked"], (f"{SCHEMA}.{self.table}",)).fetchall()
             names = sql.SQL(", ").join(sql.Identifier(column) for (column,) in columns)

@@ -24,6 +24,10 @@ WHERE application_name = %(table)s AND to_regclass(%(qualified)s) IS NOT NULL
 -- Whether a table has its indexes beyond the primary key.
 SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisprimary)
 
+-- name: quick
+-- Until the end of the transaction remember less of each column, enough for the first readers.
+SELECT set_config('default_statistics_target', %s, true)
+
 -- name: asked
 -- The columns that a table is asked by.
 SELECT attname FROM pg_attribute a

@@ -12,6 +12,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 from psycopg import Connection
 
+from ledger import settings
 from ledger.connection import Role, conninfo
 from projections import PROJECTIONS
 from projections.build import Build, Poison
@@ -25,6 +26,7 @@ COUNTED = """
 SELECT a.attname FROM pg_statistic s JOIN pg_attribute a ON (a.attrelid, a.attnum) = (s.starelid, s.staattnum)
 WHERE s.starelid = 'projections.counted'::regclass
 """
+BOUNDS = "SELECT max(cardinality(histogram_bounds::text::text[])) FROM pg_stats WHERE tablename = 'counted'"
 EVERY = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
 
 
@@ -147,7 +149,9 @@ def test_the_first_readers_of_a_build_find_its_columns_counted(
     build.index(projector)
     with psycopg.connect(ledger.dsn, autocommit=True) as owner:
         counted = {column for (column,) in owner.execute(COUNTED).fetchall()}
+        bounds = owner.execute(BOUNDS).fetchone()
     build.drop(projector)
     asked = {one.column for one in FILTERS.values()} | {one.column for one in SORTS.values()}
     assert counted >= asked
     assert not counted & {"detail", "messages", "history", "description"}
+    assert bounds == (settings.BUILD_STATISTICS + 1,)
