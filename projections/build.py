@@ -64,7 +64,9 @@ class Build:
         """Make what readers need beyond the primary key, unless it is there."""
         if "index" not in self.projection.queries:
             return
-        row = connection.execute(SQL["indexed"], (f"{SCHEMA}.{self.table}",)).fetchone()
+        # One that folds need comes with the table.
+        made = self.projection.queries["index"].count(" INDEX ON ")
+        row = connection.execute(SQL["indexed"], (made, f"{SCHEMA}.{self.table}")).fetchone()
         if row != (False,):
             return
         with connection.transaction():

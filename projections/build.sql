@@ -21,8 +21,8 @@ SELECT notification_id FROM projections.notification_tracking
 WHERE application_name = %(table)s AND to_regclass(%(qualified)s) IS NOT NULL
 
 -- name: indexed
--- Whether a table has its indexes beyond the primary key.
-SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisprimary)
+-- Whether a table has as many indexes beyond the primary key as are made after a build, all or none of them.
+SELECT count(*) >= %s FROM pg_index WHERE indrelid = to_regclass(%s) AND NOT indisprimary
 
 -- name: quick
 -- Until the end of the transaction remember less of each column, enough for the first readers.

@@ -24,7 +24,9 @@ CREATE TABLE {table} (
   -- Whether the job is said to have changed later than its record, and a second: by `updated_at` alone it would be looked for too late.
   ahead boolean,
   PRIMARY KEY (job_id, position)
-)
+);
+-- With the table, since each fold looks here for how many jobs a project has by then.
+CREATE INDEX ON {table} (project, position) WHERE jobs IS NOT NULL
 
 -- name: index
 -- What serves an order by the time of the last change, and who asks what somebody did, or who canceled.
@@ -32,8 +34,7 @@ CREATE INDEX ON {table} (project, updated_at, number);
 CREATE INDEX ON {table} (project, actor, position);
 CREATE INDEX ON {table} (project, credential_id, position) WHERE credential_id IS NOT NULL;
 CREATE INDEX ON {table} (project, position) WHERE topic = 'job.canceled';
-CREATE INDEX ON {table} (project, position) WHERE ahead;
-CREATE INDEX ON {table} (project, position) WHERE jobs IS NOT NULL
+CREATE INDEX ON {table} (project, position) WHERE ahead
 
 -- name: fold
 -- Add a row for each event behind one position up to another, each resting on the one before it, and answer how many events it took.

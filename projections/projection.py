@@ -1,7 +1,8 @@
 """A projection: a read model that SQL folds from the log.
 
 Invariants: its rows follow from the log alone, so they can be thrown away; folding (from, to] and moving its position is one transaction;
-another fold is another VERSION, built beside the old one. `queries` has `create`, `fold`, and `index` for what is made after a build."""
+another fold is another VERSION, built beside the old one. `queries` has `create`, which makes indexes too where folds need them, `fold`, and
+`index` for those that are made after a build."""
 
 from __future__ import annotations
 
