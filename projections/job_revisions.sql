@@ -61,27 +61,28 @@ WITH stored AS MATERIALIZED (
 ), before AS MATERIALIZED (
   -- How each older job stood.
   SELECT c.job_id, r.number, r.outcome, r.failures, r.updated_at, r.happened_at
-  FROM (SELECT job_id, min(version) AS first_version FROM stored GROUP BY job_id HAVING min(version) > 1) c
+  FROM (
+    SELECT job_id, min(version) AS first_version FROM stored s
+    WHERE NOT EXISTS (SELECT FROM stored n WHERE n.job_id = s.job_id AND n.version = 1) GROUP BY job_id
+  ) c
   CROSS JOIN LATERAL (
     SELECT * FROM {table} t WHERE t.job_id = c.job_id AND t.position <= %(from)s ORDER BY t.position DESC LIMIT 1
   ) r
   WHERE r.version = c.first_version - 1
 ), timed AS (
-  -- Within a group everything has the time and the outcome of the group's first event; those of group 0 have the ones of before.
+  -- Which of a job's events here, counted from its first, set the time and the outcome last.
   SELECT s.*, coalesce(s.at, s.created_at, CASE WHEN s.version = 1 THEN s.recorded_at END) AS updated,
-         count(coalesce(s.at, CASE WHEN s.version = 1 THEN s.recorded_at END)) OVER life AS time_group,
-         count(s.entered) OVER life AS outcome_group,
+         (max(s.version) FILTER (WHERE s.at IS NOT NULL OR s.version = 1) OVER life - min(s.version) OVER life + 1)::integer AS time_nth,
+         (max(s.version) FILTER (WHERE s.entered IS NOT NULL) OVER life - min(s.version) OVER life + 1)::integer AS outcome_nth,
          count(*) FILTER (WHERE s.topic = 'job.failed') OVER life AS failed
   FROM stored s
   WINDOW life AS (PARTITION BY s.job_id ORDER BY s.version ROWS UNBOUNDED PRECEDING)
 ), grown AS (
   SELECT t.job_id, t.position, t.version, t.project, t.topic, t.actor, t.credential_id,
          coalesce(b.number, first_value(t.number) OVER life) AS number,
-         CASE WHEN t.outcome_group = 0 THEN b.outcome ELSE first_value(t.entered) OVER (PARTITION BY t.job_id, t.outcome_group ORDER BY t.version) END
-           AS outcome,
+         coalesce(nth_value(t.entered, t.outcome_nth) OVER life, b.outcome) AS outcome,
          (coalesce(b.failures, 0) + t.failed)::integer AS failures,
-         CASE WHEN t.time_group = 0 THEN b.updated_at ELSE first_value(t.updated) OVER (PARTITION BY t.job_id, t.time_group ORDER BY t.version) END
-           AS updated_at,
+         coalesce(nth_value(t.updated, t.time_nth) OVER life, b.updated_at) AS updated_at,
          -- Nothing happens before what it rests on, so a claim that is earlier than its predecessor's is taken for that one.
          greatest(b.happened_at, max(greatest(t.updated, t.created_at)) OVER life) AS happened_at, t.recorded_at
   FROM timed t LEFT JOIN before b USING (job_id)
