@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ledger import settings, store
 from ledger.connection import Role, conninfo
+from ledger.ear import Ear
 from ledger.wake import Herald
 from projections import PROJECTIONS
 from projections.crier import CHANNEL, told
@@ -129,8 +130,7 @@ class Waiter:
 
     def progressed(self, name: str, position: int) -> None:
         """A projection has reached a position. On the event loop only."""
-        if self._reached.get(name, position) < position:
-            self._reached[name] = position
+        if self._comes(name, position):
             self._tell()
 
     async def is_there(self, position: int) -> bool:
@@ -168,6 +168,19 @@ class Waiter:
             await asyncio.sleep(settings.WAIT_POLL_S)
         return False
 
+    def _comes(self, name: str, position: int) -> bool:
+        """Note how far a projection is; whether that is news."""
+        if self._reached.get(name, position) >= position:
+            return False
+        self._reached[name] = position
+        return True
+
+    def _hear(self, words: list[str]) -> None:
+        # All of them before anybody is told: those of one fold come together.
+        news = [self._comes(*told(one)) for one in words]
+        if any(news):
+            self._tell()
+
     def _tell(self) -> None:
         before = self._now.least
         for line in (self._now, self._past):
@@ -181,8 +194,7 @@ class Waiter:
             with contextlib.suppress(psycopg.Error):
                 async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    async for notice in connection.notifies():
-                        self.progressed(*told(notice.payload))
+                    await Ear(connection, self._hear).lost()
             await asyncio.sleep(settings.RESTART_S_MIN)
 
     async def _look(self) -> None:
