@@ -52,22 +52,25 @@ class Committer:
         self._landed: Flight | None = None
         # Whether nothing is sent, and whatever is decided may set out at once.
         self._idle = False
+        self._rest: asyncio.Future[None] | None = None
+        # Whether `_decide` will look at the queue, in the loop's next turn or when it has read what it needs.
+        self._looks = False
         self._keys: set[tuple[str, str]] = set()
-        self._arrived = asyncio.Event()
-        self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._tasks = asyncio.TaskGroup()
         self._closing = False
+        self._loop: asyncio.AbstractEventLoop
 
     async def __aenter__(self) -> Self:
         await self._writer.open()
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="committer")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Commit what is waiting, then stop."""
         self._closing = True
-        self._arrived.set()
-        self._ready.set()
+        self._rouse()
         if self._task is not None:
             await asyncio.shield(self._task)
         await self._writer.close()
@@ -91,20 +94,19 @@ class Committer:
         key = (write.key.project, write.key.key) if write.key else None
         if key in self._keys:
             raise KeyInFlight("A request with this Idempotency-Key is still under way.")
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Committed] = self._loop.create_future()
         waiting = Waiting(write, future)
         if key:
             self._keys.add(key)
             waiting.then = partial(self._keys.discard, key)
         self._queue.add(waiting)
-        self._arrived.set()
+        self._look()
         return await future
 
     async def _run(self) -> None:
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._decide(), name="decide")
-                both.create_task(self._commit(), name="commit")
+            async with self._tasks:
+                await self._commit()
         finally:
             # Only when the loop itself is torn down: nobody is left waiting for an answer that cannot come.
             sent = [
@@ -118,30 +120,55 @@ class Committer:
         sent = self._flight is not None or self._landed is not None
         return self._closing and not self.waiting and not sent
 
-    async def _decide(self) -> None:
-        """Decide what arrives, some at a time, so that a commit sets out with the first of many."""
-        while not self._over:
-            ready = self._queue.ready
-            share = self._pace.share(ready)
-            self._deciding = self._queue.take(share)
-            if not self._deciding:
-                self._arrived.clear()
-                await self._arrived.wait()
-                continue
-            decided = await self._writer.decide(self._deciding)
-            settled = [one for one in self._deciding if one.settled]
-            self._deciding = []
-            self._decided += decided
-            if settled:
-                self._queue.release(settled)
-                self._queue.ahead(self._decided)
-            if self._idle or (share < ready and self._flight is None):
-                # Without another turn of the loop: a lonely caller waits for each. And the first of many do not wait for the last,
-                # or callers who were once told together would come back together for ever.
-                self._depart()
-            self._ready.set()
-            await asyncio.sleep(0)
-        self._ready.set()
+    def _look(self) -> None:
+        """Have what has arrived decided in the loop's next turn, with all that arrives in this one."""
+        if not self._looks:
+            self._looks = True
+            self._loop.call_soon(self._decide)
+
+    def _decide(self) -> None:
+        """Decide what arrived, some at a time, so that a commit sets out with the first of many. No task of its own: a lonely caller waits for
+        each turn of the loop, and nearly all can be decided at once."""
+        self._looks = False
+        ready = self._queue.ready
+        share = self._pace.share(ready)
+        batch = self._deciding = self._queue.take(share)
+        if not batch:
+            return
+        doubtful = self._writer.decide_known(batch)
+        if doubtful or doubtful is None:
+            self._looks = True  # until it has read
+            reading = self._decide_slowly(batch, doubtful, first=share < ready)
+            self._tasks.create_task(reading, name="decide")
+        else:
+            self._take_on(batch, first=share < ready)
+
+    async def _decide_slowly(
+        self, batch: list[Waiting], doubtful: list[Waiting] | None, *, first: bool
+    ) -> None:
+        decided = await self._writer.decide(batch, doubtful)
+        if settled := [one for one in batch if one.settled]:
+            self._queue.release(settled)
+            self._queue.ahead([*self._decided, *decided])
+        self._looks = False
+        self._take_on(decided, first=first)
+
+    def _take_on(self, decided: list[Waiting], *, first: bool) -> None:
+        """These are decided. `first`: of many who wait."""
+        self._deciding = []
+        self._decided += decided
+        self._rouse()
+        if self._idle or (first and self._flight is None):
+            # Without another turn of the loop: a lonely caller waits for each. And the first of many do not wait for the last,
+            # or callers who were once told together would come back together for ever.
+            self._depart()
+        if self._queue.ready:
+            self._look()
+
+    def _rouse(self) -> None:
+        """There is something to send, or sent, or nothing more to come."""
+        if self._rest is not None and not self._rest.done():
+            self._rest.set_result(None)
 
     async def _commit(self) -> None:
         """Send what is decided, and tell the callers of the commit before while the database is at it."""
@@ -160,14 +187,13 @@ class Committer:
                 self._landed = None
                 self._writer.trim(self._queue.busy)
                 if len(before.planned) > 1 or self.waiting:
-                    self._arrived.set()
+                    self._look()
                     await self._return()
             if self._flight is None and not self._decided and not self._over:
-                self._ready.clear()
                 self._idle = True
-                await self._ready.wait()
+                self._rest = self._loop.create_future()
+                await self._rest
                 self._idle = False
-        self._arrived.set()
 
     def _depart(self) -> None:
         if self._decided:

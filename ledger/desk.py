@@ -40,19 +40,35 @@ class Desk:
         self._numbers: deque[int] = deque()
         self._dropped = 0
 
-    async def decide(self, connection: store.Connection, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Answer at once the writes that need no commit. Those left are returned, each with its unit set."""
+    def decide_known(self, batch: Sequence[Waiting]) -> list[Waiting] | None:
+        """Decide writes on what is kept here, as nearly all can be. Those that need a second look are returned, the others have their unit; None
+        when the log is to be asked before any is decided."""
+        created, unread = self._looked_over(batch)
+        # Twice as many as there are creations, since a batch that gives numbers itself may pass some by.
+        if unread or len(self._numbers) < 2 * created:
+            return None
+        now, new_number = self._now(), self._numbers.popleft
+        return [waiting for waiting in batch if not self._decided(waiting, new_number, now)]
+
+    async def decide(
+        self,
+        connection: store.Connection,
+        batch: Sequence[Waiting],
+        doubtful: Sequence[Waiting] | None,
+    ) -> list[Waiting]:
+        """Answer at once the writes that need no commit. Those left are returned, each with its unit set. `doubtful`: what `decide_known` said."""
         created, unread = self._looked_over(batch)
         numbers = await self._drawn(connection, created)
-        if unread:
-            await self._jobs.refresh(connection, unread)
-        now = self._now()
-        doubtful = [waiting for waiting in batch if not self._decided(waiting, numbers, now)]
+        now, new_number = self._now(), numbers.left.popleft
+        if doubtful is None:
+            if unread:
+                await self._jobs.refresh(connection, unread)
+            doubtful = [w for w in batch if not self._decided(w, new_number, now)]
         if doubtful:
             await self._jobs.refresh(connection, {j for w in doubtful for j in w.job_ids})
             for waiting in doubtful:
                 waiting.fresh = True
-                if not self._decided(waiting, numbers, now):
+                if not self._decided(waiting, new_number, now):
                     await self._answer_without_commit(connection, waiting)
         self._give_back(numbers)
         return [w for w in batch if w.unit is not None and not w.settled]
@@ -98,12 +114,12 @@ class Desk:
                     unread.add(job_id)
         return created, unread
 
-    def _decided(self, waiting: Waiting, numbers: _Drawn, now: datetime) -> bool:
+    def _decided(self, waiting: Waiting, new_number: Callable[[], int], now: datetime) -> bool:
         """Decide a write on the jobs as kept; False when it is refused or changes nothing, and so needs a second look."""
         self._jobs.touch(waiting.job_ids)
         waiting.unit = waiting.refusal = None
         try:
-            unit = plan(waiting.write, self._jobs, now, self._new_id, numbers.left.popleft)
+            unit = plan(waiting.write, self._jobs, now, self._new_id, new_number)
         except LedgerError as error:
             waiting.refusal = error
             return False

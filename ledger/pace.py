@@ -40,20 +40,20 @@ class Pace:
 
     def landed(self, writes: int) -> None:
         """The answer about so many writes was seen."""
-        took_s = self._clock() - self._began
-        waited_s = took_s - (self._used() - self._began_used)
+        took_s, used = self._clock() - self._began, self._used()
+        waited_s = took_s - (used - self._began_used)
         nothing_s = max(0.0, took_s - writes * ROW_S)
         if waited_s > _IDLE * took_s:
             self._nothing_s += (nothing_s - self._nothing_s) * _SHARE
         else:
             # We were busy with other writes, and it came some time before.
             self._nothing_s = min(self._nothing_s, nothing_s) * (1 - _SHARE)
-        self._learn(writes)
+        self._learn(writes, used)
 
-    def _learn(self, writes: int) -> None:
+    def _learn(self, writes: int, used: float) -> None:
         """What the loop did since the last answer was for these writes, beside what any commit takes of it; or, bounded, for reads."""
-        before, self._landed_used = self._landed_used, self._used()
-        write_s = (self._landed_used - before - NOTHING_S) / writes
+        before, self._landed_used = self._landed_used, used
+        write_s = (used - before - NOTHING_S) / writes
         write_s = min(max(write_s, WRITE_S), WRITE_S_MAX)
         self._write_s += (write_s - self._write_s) * _SHARE
 

@@ -72,25 +72,36 @@ class Writer:
         """Bound what is kept of jobs; those that are busy are kept."""
         self._desk.trim(busy)
 
-    async def decide(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Decide writes. Those that need a commit are returned; the others have their outcome."""
+    def decide_known(self, batch: Sequence[Waiting]) -> list[Waiting] | None:
+        """Decide writes without the database, where that will do: what is left to `decide` is returned, and None is all."""
         try:
-            return await self._decided(batch)
+            return self._desk.decide_known(batch)
+        except Exception:  # noqa: BLE001 - `decide` finds out which of them it is
+            return None
+
+    async def decide(
+        self, batch: Sequence[Waiting], doubtful: Sequence[Waiting] | None = None
+    ) -> list[Waiting]:
+        """Decide writes. Those that need a commit are returned; the others have their outcome. `doubtful`: what `decide_known` left, of all."""
+        try:
+            return await self._decided(batch, doubtful)
         except psycopg.Error as error:
             refuse_all(batch, Busy(f"The database does not answer: {error}"))
             return []
         except Exception as error:  # noqa: BLE001 - whatever one write brings along must not harm the others
             return await self._one_by_one(batch, error)
 
-    async def _decided(self, batch: Sequence[Waiting]) -> list[Waiting]:
+    async def _decided(
+        self, batch: Sequence[Waiting], doubtful: Sequence[Waiting] | None
+    ) -> list[Waiting]:
         async with self._reads:
             try:
-                return await self._desk.decide(await self._reading(), batch)
+                return await self._desk.decide(await self._reading(), batch, doubtful)
             except psycopg.Error:
                 if not _lost(self._reader):
                     raise
             # The connection had broken since the last batch, as when the server was restarted: a new one may do.
-            return await self._desk.decide(await self._reading(), batch)
+            return await self._desk.decide(await self._reading(), batch, None)
 
     async def _one_by_one(self, batch: Sequence[Waiting], error: Exception) -> list[Waiting]:
         """One write of the batch cannot even be decided, as when its job cannot be read: find it, spare the others."""
