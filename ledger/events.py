@@ -7,7 +7,6 @@ Units: progress is a fraction 0..1; times carry an offset and are kept in UTC.""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -229,8 +228,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What goes with an event: who, under which credential, in which request, and what the producer claims.
 
     `actor` and `credential_id` are set from the credential, never by the client. `occurred_at` is the producer's claim. `source_id` is

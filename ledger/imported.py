@@ -6,7 +6,7 @@ again; nothing is put before an event that is there. Errors: LedgerError when a 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -126,7 +126,7 @@ def decided(job: Job | None, history: History, claims: Sequence[Claim], now: dat
     """Decide claims one after another, each on top of those before it. A claim that repeats the job's end adds nothing."""
     kept: list[Claim] = []
     for index, claim in enumerate(claims):
-        envelope = replace(claim.envelope, occurred_at=claim.at)
+        envelope = claim.envelope._replace(occurred_at=claim.at)
         try:
             happened = decide(job, Command(history.job_id, claim.event, envelope), now)
         except LedgerError as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -83,7 +82,7 @@ def folded(claims: Sequence[Claim], job_id: UUID, job: Job | None = None) -> Job
         event = claim.event
         if isinstance(event, Created) and event.number is None:
             event = event.model_copy(update={"number": 77})
-        envelope = replace(claim.envelope, occurred_at=claim.at)
+        envelope = claim.envelope._replace(occurred_at=claim.at)
         position = FIRST_POSITION + nth
         recorded.append(
             Recorded(position, UUID(int=position), job_id, nth + 1, LATER, envelope, event)

@@ -6,7 +6,6 @@ history, and recorded_at never runs backwards. Texts are as hostile as the edge 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from uuid import UUID
@@ -180,7 +179,7 @@ def histories(
         job_id = draw(st.sampled_from(ids))
         job = known.get(job_id)
         event = draw(EVENTS_BY_TOPIC[draw(st.sampled_from(_topics(job)))])
-        envelope = replace(draw(_legal_envelopes), project=project)
+        envelope = draw(_legal_envelopes)._replace(project=project)
         try:
             decided = decide(job, Command(job_id, event, envelope), moment)
         except LedgerError:

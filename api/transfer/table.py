@@ -6,7 +6,6 @@ says so; times that run backwards refuse the row; the end's time counts only whe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -139,7 +138,7 @@ class Table:
             )
             entries = []
             for step, event, implied in told:
-                envelope = replace(self._envelope, note=IMPLIED) if implied else self._envelope
+                envelope = self._envelope._replace(note=IMPLIED) if implied else self._envelope
                 entries.append(_Entry(int(step), event, envelope, codec.encode(event, envelope)))
             self._paths[key] = tuple(entries)
         return self._paths[key]
@@ -147,7 +146,7 @@ class Table:
     def _noted(self, entry: _Entry, note: Any) -> _Entry:
         column = self._map.status.note
         try:
-            envelope = replace(entry.envelope, note=_TEXT.validate_python(cells.text(note)))
+            envelope = entry.envelope._replace(note=_TEXT.validate_python(cells.text(note)))
         except ValidationError as error:
             raise Bad(f"Column {column!r} (note): {sentence(error)}") from error
         except Bad as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -60,7 +60,7 @@ def case() -> Case:
         for nth, event in enumerate(said):
             position = len(log) + 1
             moment = START + timedelta(seconds=position)
-            envelope = replace(ANN, note=name)
+            envelope = ANN._replace(note=name)
             version = first_version + nth
             log.append(
                 Recorded(position, UUID(int=position), job, version, moment, envelope, event)
@@ -134,7 +134,7 @@ def haunt(case: Case) -> None:
 
 
 def invent(case: Case) -> None:
-    case.log[99] = case.log[99]._replace(envelope=replace(ANN, note="nobody's"))
+    case.log[99] = case.log[99]._replace(envelope=ANN._replace(note="nobody's"))
 
 
 def forget_the_note(case: Case) -> None:
@@ -142,7 +142,7 @@ def forget_the_note(case: Case) -> None:
 
 
 def halve(case: Case) -> None:
-    case.log[2] = case.log[2]._replace(envelope=replace(ANN, note="u1"))
+    case.log[2] = case.log[2]._replace(envelope=ANN._replace(note="u1"))
 
 
 def interleave(case: Case) -> None:

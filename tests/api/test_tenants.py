@@ -151,7 +151,7 @@ def filters_off(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def decided(job: Job | None, command: Command, now: Any) -> Any:
         if job is not None:
-            envelope = replace(command.envelope, project=job.project)
+            envelope = command.envelope._replace(project=job.project)
             command = command._replace(envelope=envelope)
         return decide(job, command, now)
 

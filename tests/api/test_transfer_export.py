@@ -6,7 +6,6 @@ import asyncio
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -189,8 +188,8 @@ def test_a_line_reads_back_as_its_event(history: list[Recorded]) -> None:
         claim, envelope = transition.claim, transition.claim.envelope
         assert (transition.project, transition.name) == (one.project, ("id", str(one.job_id)))
         assert (claim.event_id, claim.at, claim.line) == (one.event_id, one.at, 7)
-        expected = replace(
-            one.envelope, credential_id="import", occurred_at=None, imported=True,
+        expected = one.envelope._replace(
+            credential_id="import", occurred_at=None, imported=True,
             source_id=one.envelope.source_id or str(one.position),
         )  # fmt: skip
         assert envelope == expected

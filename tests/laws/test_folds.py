@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -81,8 +81,8 @@ def logs(draw: st.DrawFn) -> list[Recorded]:
 
 def without_times() -> list[Recorded]:
     """An imported life: its source knew few times, and it was tried twice."""
-    unknown = replace(ANN, imported=True, source_id="7")
-    known = replace(unknown, occurred_at=START - timedelta(days=9))
+    unknown = ANN._replace(imported=True, source_id="7")
+    known = unknown._replace(occurred_at=START - timedelta(days=9))
     said = [
         (CREATED.model_copy(update={"created_at": START - timedelta(days=30)}), unknown),
         *((events.Queued(), unknown), (events.Started(), unknown)),

@@ -9,7 +9,6 @@ the end of its spans; what is not known taken for none; an end before its beginn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
@@ -82,7 +81,7 @@ def logged(born: list[Birth]) -> list[Recorded]:
 def _recorded(
     position: int, job: int, project: str, event: Created | events.Queued, version: int = 1
 ) -> Recorded:
-    envelope = replace(ANN, project=project)
+    envelope = ANN._replace(project=project)
     told = (UUID(int=position), UUID(int=job), version, START, envelope, event)
     return Recorded(position, *told)
 

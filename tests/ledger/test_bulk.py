@@ -4,7 +4,6 @@ go on, and the head moved on by a batch that was not written."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +20,7 @@ from ledger.store import Connection, Entry, TurnedAway, Unit
 from tests.histories import ANN, HOSTILE
 
 pytestmark = pytest.mark.anyio
-IMPORTED = replace(ANN, imported=True)
+IMPORTED = ANN._replace(imported=True)
 AT = datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ROWS = (
     "SELECT originator_id, originator_version, occurred_at, event_id, topic, project, credential_id, state"
@@ -44,7 +43,7 @@ def addition(nth: int, *said: Event, after: int = 0, project: str = "demo") -> A
     """What a source tells of the nth job."""
     job_id = UUID(int=nth)
     told = [
-        Claim.of(event, replace(IMPORTED, project=project), AT, UUID(int=100 * nth + line), line)
+        Claim.of(event, IMPORTED._replace(project=project), AT, UUID(int=100 * nth + line), line)
         for line, event in enumerate(said)
     ]
     return Addition(History(project, job_id, (), told), told, after)
@@ -74,7 +73,7 @@ async def append_by_unit(connection: Connection, additions: Sequence[Addition]) 
                 one.after + nth,
                 claim.event_id or UUID(int=0),
                 claim.event,
-                replace(claim.envelope, occurred_at=claim.at),
+                claim.envelope._replace(occurred_at=claim.at),
             )
             for nth, claim in enumerate(one.claims, 1)
         )
@@ -87,7 +86,7 @@ async def test_all_at_once_writes_what_one_by_one_does(
     words = [text for text in HOSTILE if text.strip("\x00")]
     hostile = [addition(nth, created(number=nth, object=word)) for nth, word in enumerate(words, 1)]
     told = [
-        Claim.of(Noted(), replace(IMPORTED, note=note, credential_id=None), at, UUID(int=9), 5)
+        Claim.of(Noted(), IMPORTED._replace(note=note, credential_id=None), at, UUID(int=9), 5)
         for note, at in (
             ("", None),
             ("é", datetime.min.replace(tzinfo=UTC) + timedelta(days=1)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -77,7 +76,7 @@ async def test_writes_to_one_job_keep_the_order_in_which_they_came(database: str
     job_id = uuid4()
     async with Committer(database) as committer:
         await committer.commit(write(job_id, creation()))
-        said = [replace(ANN, note=str(nth)) for nth in range(50)]
+        said = [ANN._replace(note=str(nth)) for nth in range(50)]
         await asyncio.gather(
             *(committer.commit(write(job_id, events.Noted(), envelope=one)) for one in said)
         )
@@ -157,7 +156,7 @@ async def test_closing_saves_what_waits_and_takes_nothing_new(database: str) -> 
 
 async def test_a_job_of_another_project_is_unknown(database: str) -> None:
     job_id = uuid4()
-    theirs = replace(ANN, project="theirs")
+    theirs = ANN._replace(project="theirs")
     async with Committer(database) as committer, Committer(database) as cold:
         await committer.commit(write(job_id, creation()))
         for one in (committer, cold):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -20,7 +19,7 @@ from tests.writes import appends_wait, batch, creation, held, keyed, read_log, u
 
 pytestmark = pytest.mark.anyio
 
-MARKED = replace(ANN, note="the marked write")
+MARKED = ANN._replace(note="the marked write")
 JOB = UUID(int=77)
 WRITES: dict[str, Write] = {
     "a creation": write(uuid4(), creation(), envelope=MARKED),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -78,7 +77,7 @@ async def test_refusals_of_one_batch_are_each_callers_own(database: str) -> None
             write(uuid4(), events.Queued()),
             write(uuid4(), creation(1)),
             write(uuid4(), creation()),
-            Write((Command(uuid4(), creation(), replace(ANN, note="\x00")),)),
+            Write((Command(uuid4(), creation(), ANN._replace(note="\x00")),)),
         ]
         outcomes = await asyncio.gather(*map(committer.commit, asked), return_exceptions=True)
     assert [type(one) for one in outcomes] == [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -85,7 +84,7 @@ def test_only_an_import_may_say_that_values_were_erased() -> None:
     for job in PLACES.values():
         with pytest.raises(Invalid, match="jobledger erase"):
             decide(job, command(erased), NOW)
-        assert decide(job, command(erased, replace(ANN, imported=True)), NOW) == (erased,)
+        assert decide(job, command(erased, ANN._replace(imported=True)), NOW) == (erased,)
 
 
 def test_the_table_of_transitions_says_the_same() -> None:
@@ -174,7 +173,7 @@ def test_a_job_is_created_once() -> None:
 @pytest.mark.parametrize("verb", _head)
 def test_a_job_that_is_not_there_and_a_job_of_another_project_are_one_refusal(verb: str) -> None:
     sentences = set()
-    stranger = replace(ANN, project="theirs")
+    stranger = ANN._replace(project="theirs")
     for job in (None, PLACES["Processing"], PLACES["Canceled"]):
         for version in (None, 1):
             with pytest.raises(UnknownJob) as refusal:
@@ -205,9 +204,9 @@ def outcome(job: Job, asked: Command) -> object:
 
 def test_a_claim_may_lie_a_day_ahead_and_no_further() -> None:
     latest = NOW + CLAIM_AHEAD_MAX
-    claimed = replace(ANN, occurred_at=latest)
+    claimed = ANN._replace(occurred_at=latest)
     assert decide(PLACES["Created"], command(events.Queued(), claimed), NOW)
-    too_late = replace(ANN, occurred_at=latest + timedelta(microseconds=1))
+    too_late = ANN._replace(occurred_at=latest + timedelta(microseconds=1))
     for event in (events.Queued(), CREATED):
         with pytest.raises(Invalid) as refusal:
             decide(PLACES["Created"], command(event, too_late), NOW)

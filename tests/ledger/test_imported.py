@@ -31,7 +31,7 @@ from ledger.job import evolve
 from ledger.store import Entry, Unit
 from tests.histories import ANN, CREATED, EVENTS_BY_TOPIC, JOB, START, histories
 
-IMPORTED = replace(ANN, imported=True)
+IMPORTED = ANN._replace(imported=True)
 
 
 def claims(events: list[Event], *, days_apart: int = 0) -> list[Claim]:
@@ -134,14 +134,14 @@ def test_what_makes_an_event_another(change: str) -> None:
         case "time":
             stored = replace(stored, occurred_at=None)
         case "note":
-            stored = replace(stored, state=encode(claim.event, replace(IMPORTED, note="x")))
+            stored = replace(stored, state=encode(claim.event, IMPORTED._replace(note="x")))
         case "event":
             stored = replace(stored, topic="job.queued")
         case "id":
             assert claim.event_id is not None
             stored = replace(stored, occurred_at=None, event_id=claim.event_id)
         case "actor":
-            stored = replace(stored, state=encode(claim.event, replace(IMPORTED, actor="bob")))
+            stored = replace(stored, state=encode(claim.event, IMPORTED._replace(actor="bob")))
     # Whoever ran the import, and by whatever time the ledger knows an event of this id: it is the same.
     assert imported.same(claim, stored, drawn=False) == (change in ("actor", "id"))
 
@@ -188,7 +188,7 @@ def test_bulk_sends_what_the_committer_would(log: list[Recorded]) -> None:
         told = [
             Claim.of(
                 one.event,
-                replace(one.envelope, occurred_at=None),
+                one.envelope._replace(occurred_at=None),
                 one.envelope.occurred_at,
                 one.event_id,
                 nth,
@@ -241,7 +241,7 @@ def test_decided_folds_what_it_keeps() -> None:
     decided = imported.decided(None, told, told.claims, START)
     job = None
     for version, claim in enumerate(decided.claims, 1):
-        envelope = replace(claim.envelope, occurred_at=claim.at)
+        envelope = claim.envelope._replace(occurred_at=claim.at)
         job = evolve(job, Recorded(0, JOB, JOB, version, START, envelope, claim.event))
     assert decided.job == job
     assert decided.refused is not None

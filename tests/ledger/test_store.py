@@ -150,7 +150,7 @@ async def test_a_job_without_events_stands_at_nought_or_below(
 
 
 async def test_identities_are_a_projects_own(connection: Connection) -> None:
-    theirs = replace(ANN, project="theirs")
+    theirs = ANN._replace(project="theirs")
     units = [
         unit(uuid4(), created(1, request_id="r", source_id="s")),
         unit(uuid4(), created(1, request_id="r", source_id="s"), envelope=theirs),
@@ -231,7 +231,7 @@ async def test_a_batch_of_many_mebibytes_is_one_parameter(connection: Connection
 
 async def test_reading(connection: Connection) -> None:
     one, other, theirs = uuid4(), uuid4(), uuid4()
-    stranger = replace(ANN, project="theirs")
+    stranger = ANN._replace(project="theirs")
     await store.append(connection, [unit(one, created(1), events.Queued(), events.Started())])
     await store.append(connection, [unit(theirs, created(1), events.Queued(), envelope=stranger)])
     await store.append(connection, [unit(other, created(2), events.Canceled())])

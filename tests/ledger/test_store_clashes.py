@@ -5,7 +5,6 @@ that is not; a head that goes on for what was turned away."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,7 +35,7 @@ async def append(dsn: str, *units: Unit) -> list[Result]:
 @pytest.mark.parametrize("beside", [0, 1])
 async def test_a_job_of_another_project_alone_and_among_others(database: str, beside: int) -> None:
     """A commit of one job is looked over by another statement than one of many."""
-    job_id, theirs = uuid4(), replace(ANN, project="theirs")
+    job_id, theirs = uuid4(), ANN._replace(project="theirs")
     await append(database, unit(job_id, creation(1)))
     others = [unit(uuid4(), creation(2)) for _ in range(beside)]
     said = unit(job_id, events.Noted(), expected=1, envelope=theirs)
