@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from uuid import uuid4
 
 import psycopg
@@ -19,6 +20,8 @@ from ledger.errors import (
     Undecodable,
     UnknownJob,
 )
+from ledger.waiting import Waiting
+from ledger.writer import Writer
 from tests.histories import ANN
 from tests.writes import appends_wait, creation, held, keyed, read_log, until, write
 
@@ -50,6 +53,46 @@ async def test_a_job_that_cannot_be_read_harms_no_other(database: str) -> None:
             assert committer.waiting == 2
         outcomes = await asyncio.gather(first, *tasks, return_exceptions=True)
     assert [type(one) for one in outcomes] == [Committed, Committed, Undecodable, Committed]
+
+
+async def test_a_write_that_cannot_be_decided_harms_no_other(database: str) -> None:
+    """Seen red: with what breaks while all is decided at once left to the loop, which told nobody."""
+    shapeless = events.Noted.of_checked({})
+    jobs = [uuid4() for _ in range(3)]
+    async with Committer(database) as committer:
+        await asyncio.gather(*(committer.commit(write(job, creation())) for job in jobs))
+        said = (events.Queued(), shapeless, events.Queued())
+        outcomes = await asyncio.gather(
+            *(committer.commit(write(*one)) for one in zip(jobs, said, strict=True)),
+            return_exceptions=True,
+        )
+    assert [type(one) for one in outcomes] == [Committed, AttributeError, Committed]
+
+
+async def test_what_is_known_is_decided_without_the_database(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red: with every batch decided by a task that may read."""
+    asked: list[int] = []
+    decide = Writer.decide
+
+    async def counted(
+        self: Writer, batch: Sequence[Waiting], doubtful: Sequence[Waiting] | None = None
+    ) -> list[Waiting]:
+        asked.append(len(batch))
+        return await decide(self, batch, doubtful)
+
+    monkeypatch.setattr(Writer, "decide", counted)
+    job, other = uuid4(), uuid4()
+    async with Committer(database) as committer:
+        await committer.commit(write(job, creation()))  # numbers are drawn
+        await committer.commit(write(job, events.Queued()))
+        await committer.commit(write(other, creation()))
+        assert asked == [1]
+        with pytest.raises(IllegalTransition):
+            await committer.commit(write(job, events.Succeeded()))
+        await committer.commit(write(job, events.Started()))
+    assert asked == [1, 1]
 
 
 @pytest.mark.parametrize("name", ["nul \x00", "".join(map(chr, range(0x4E00, 0x9E00)))])
