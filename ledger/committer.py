@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
 from typing import Self
@@ -60,6 +61,8 @@ class Committer:
         self._tasks = asyncio.TaskGroup()
         self._closing = False
         self._loop: asyncio.AbstractEventLoop
+        # Nobody's: what is decided for many is not logged as any one caller's.
+        self._context = copy_context()
 
     async def __aenter__(self) -> Self:
         await self._writer.open()
@@ -124,7 +127,7 @@ class Committer:
         """Have what has arrived decided in the loop's next turn, with all that arrives in this one."""
         if not self._looks:
             self._looks = True
-            self._loop.call_soon(self._decide)
+            self._loop.call_soon(self._decide, context=self._context)
 
     def _decide(self) -> None:
         """Decide what arrived, some at a time, so that a commit sets out with the first of many. No task of its own: a lonely caller waits for

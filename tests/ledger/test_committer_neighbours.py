@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
@@ -93,6 +95,23 @@ async def test_what_is_known_is_decided_without_the_database(
             await committer.commit(write(job, events.Succeeded()))
         await committer.commit(write(job, events.Started()))
     assert asked == [1, 1]
+
+
+async def test_what_is_decided_for_many_is_logged_as_nobodys(database: str) -> None:
+    """Seen red: with the context of whoever called first."""
+    caller: ContextVar[str] = ContextVar("caller")
+    seen: list[str | None] = []
+
+    def now() -> datetime:
+        seen.append(caller.get(None))
+        return datetime.now(UTC)
+
+    job = uuid4()
+    async with Committer(database, now=now) as committer:
+        caller.set("ann")
+        await committer.commit(write(job, creation()))
+        await committer.commit(write(job, events.Queued()))
+    assert seen == [None, None]
 
 
 @pytest.mark.parametrize("name", ["nul \x00", "".join(map(chr, range(0x4E00, 0x9E00)))])
