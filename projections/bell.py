@@ -5,7 +5,7 @@ log alone knows its end. Units: seconds, positions."""
 
 from __future__ import annotations
 
-import selectors
+import select
 import socket
 import threading
 import time
@@ -55,11 +55,12 @@ class Bell:
         """The greatest position told so far once somebody rings; None when nobody did, or told no position."""
         # What came beside the answers of a fold was read with them: its socket says nothing of it any more.
         told = [self._heard(notice) for notice in connection.notifies(timeout=0)]
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._ear, selectors.EVENT_READ)
-            selector.register(connection.fileno(), selectors.EVENT_READ)
-            ready = {key.fileobj for key, _ in selector.select(0 if told else timeout_s)}
-        if self._ear in ready:
+        # No selector, which is a file to be opened and closed for two that are looked at once.
+        looking = select.poll()
+        looking.register(self._ear, select.POLLIN)
+        looking.register(connection, select.POLLIN)
+        ready = dict(looking.poll(0 if told else timeout_s * 1000))
+        if self._ear.fileno() in ready:
             self._ear.recv(65_536)
             with self._telling:
                 told.append(self._told)
