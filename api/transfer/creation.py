@@ -37,7 +37,7 @@ class _Field(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The job's id where the row has one, its creation and the body of that, and whether its number had to be drawn."""
+    """The job's id where the row has one, its creation and the body of that, and whether its number is ours, drawn or yet to be."""
 
     job_id: UUID | None
     event: Created
@@ -46,7 +46,9 @@ class Told(NamedTuple):
 
 
 class Creation:
-    """The [job] of a map, ready to read rows. `cell` says how a column's cell is got; `new_number` gives the numbers of jobs that bring none."""
+    """The [job] of a map, ready to read rows. `cell` says how a column's cell is got; `new_number` gives the numbers where the map has none.
+
+    Where it has one, a row that brings none is told without: how many such rows there are cannot be known before they are read."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Creation:
         new_number: Callable[[], int],
     ) -> None:
         self._envelope = envelope
-        self._new_number = new_number
+        self._new_number = new_number if map_.number is None else lambda: None
         # In the order in which the model has them, since that is the order of the body; a number that is drawn stands in the middle.
         order = ("id", *Created.model_fields)
         behind = order.index("number") + 1
@@ -84,8 +86,8 @@ class Creation:
         job_id, drawn = fields.pop("id", None), "number" not in fields
         if job_id is None and drawn and "source_id" not in further:
             raise Bad("The row has neither source_id nor number nor id.")
-        if drawn:
-            fields["number"] = self._new_number()
+        if drawn and (number := self._new_number()) is not None:
+            fields["number"] = number
         fields |= further
         if self._detail:
             fields["detail"] = _read(self._detail, row)

@@ -36,7 +36,7 @@ class _Entry(NamedTuple):
 class Table:
     """A map, ready to read the rows of one file. `columns` are the file's in order, None where each row names its own.
 
-    `new_number` gives the numbers of jobs that bring none."""
+    `new_number` gives the numbers of jobs where the map has none."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Table:
             for step, event, envelope, state in entries
         ]
         # A number of ours, which comes first, is no name that the row is known by.
-        names = tuple(store.identities_of(event)[drawn:])
+        names = tuple(store.identities_of(event)[drawn and event.number is not None :])
         raws = {line: row.raw}
         by_id = job_id is not None
         return History(

@@ -168,6 +168,22 @@ def test_rows_that_come_twice_in_a_file(database: str, tmp_path: Path) -> None:
     assert jobs(database)["a"].state is State.PROCESSING
 
 
+def test_rows_that_bring_no_number_get_one(database: str, tmp_path: Path) -> None:
+    map_text = MAP.replace("[times]", 'number = "kind"\n[times]').replace(
+        '{column = "kind", default = "Job"}', '{value = "Job"}'
+    )
+    rows = "".join(f"{name},{number},{DAY},,,,new\n" for name, number in NUMBERED)
+    file = text_file(tmp_path, HEADER + rows)
+    assert imported(database, file, map_text, strict=True)[0].counts.jobs == len(NUMBERED)
+    numbers = {name: job.number for name, job in jobs(database).items()}
+    assert len(set(numbers.values())) == len(NUMBERED)
+    assert numbers.items() >= {(name, int(number)) for name, number in NUMBERED if number}
+    assert outcome(imported(database, file, map_text)[0]) == (0, 0, len(NUMBERED), 0)
+
+
+NUMBERED = (("a", "7"), ("b", ""), ("c", "1"), ("d", ""), ("e", "300"))
+
+
 def test_what_happened_here_since_the_import_does_no_harm(database: str, tmp_path: Path) -> None:
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},{DAY},,,waiting\n")
     imported(database, file, MAP)
