@@ -1,7 +1,8 @@
 """Arrays as PostgreSQL's binary protocol has them, of cells that were encoded one by one.
 
-Invariants: a cell is its length and its bytes, and the same cell may stand in many places of an array; psycopg sends an array as it is, and the
-server knows from the place that it stands in what it is of. Units: times to the microsecond, in UTC. Errors: UnicodeEncodeError."""
+Invariants: a cell is its length and its bytes, and the same cell may stand in many places of an array; arrays are joined cell by cell; psycopg sends
+an array as it is, and the server knows from the place that it stands in what it is of. Units: times to the microsecond, in UTC.
+Errors: UnicodeEncodeError."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -27,24 +28,26 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HEADER: Final = Struct(">iii")  # dimensions, whether there may be nulls, the type
 _DIMENSION: Final = Struct(">ii")  # how many, from which index on
+_UUID_LENGTH: Final = b"\0\0\0\x10"
 _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
 
 
-class Array:
-    """An array, encoded."""
+class Array(NamedTuple):
+    """An array: what it is of, how many cells it has, and those."""
 
-    __slots__ = ("octets",)
-
-    def __init__(self, octets: bytes) -> None:
-        self.octets = octets
+    of: int
+    length: int
+    cells: bytes
 
 
 class _ArrayDumper(Dumper):
     format = pq.Format.BINARY
 
     def dump(self, obj: Array) -> bytes:
-        return obj.octets
+        if not obj.length:
+            return _HEADER.pack(0, 0, obj.of)
+        return b"".join((_HEADER.pack(1, 1, obj.of), _DIMENSION.pack(obj.length, 1), obj.cells))
 
 
 psycopg.adapters.register_dumper(Array, _ArrayDumper)
@@ -52,14 +55,18 @@ psycopg.adapters.register_dumper(Array, _ArrayDumper)
 
 def array(of: int, cells: Sequence[bytes]) -> Array:
     """An array of these cells."""
-    if not cells:
-        return Array(_HEADER.pack(0, 0, of))
-    return Array(b"".join((_HEADER.pack(1, 1, of), _DIMENSION.pack(len(cells), 1), *cells)))
+    return Array(of, len(cells), b"".join(cells))
+
+
+def joined(parts: Sequence[Array]) -> Array:
+    """One array of what is in several, of which there is one at least."""
+    length = sum(part.length for part in parts)
+    return Array(parts[0].of, length, b"".join([part.cells for part in parts]))
 
 
 def uuid(octets_16: bytes) -> bytes:
     """A cell of a UUID, by its bytes."""
-    return b"\0\0\0\x10" + octets_16
+    return _UUID_LENGTH + octets_16
 
 
 def bigint(value: int) -> bytes:

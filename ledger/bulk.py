@@ -5,6 +5,8 @@ keep the order of the lines that told them. Units: `after` is the version that a
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import le
@@ -51,7 +53,7 @@ def pack(additions: Sequence[Addition]) -> Batch:
             len(told),
         )
         jobs += [job] * count
-        versions += _versions(after, count)
+        versions += version_cells(after, count)
         projects += [project] * count
         claims += told
         event = told[0].event
@@ -60,16 +62,37 @@ def pack(additions: Sequence[Addition]) -> Batch:
         elif isinstance(event, events.Created):
             for kind, value in store.identities_of(event):
                 named.append((job, project, arrays.word(kind), arrays.text(value)))
-    rows = [jobs, versions, *_cells(claims), projects]
+    columns = [jobs, versions, *_cells(claims), projects]
     if order := _order([claim.line for claim in claims]):
-        rows = [[cells[place] for place in order] for cells in rows]
+        columns = [[cells[place] for place in order] for cells in columns]
+    return arranged(len(claims), columns, continued, named)
+
+
+def arranged(
+    count: int,
+    columns: Sequence[Sequence[bytes]],
+    continued: Sequence[Sequence[bytes]],
+    named: Sequence[Sequence[bytes]],
+) -> Batch:
+    """A batch of the columns of so many events, in which several cells may stand as one, and the cells of jobs that go on and of names."""
+    drawn = os.urandom(_SALT_BYTES * count)
+    salts = [arrays.uuid(drawn[at : at + _SALT_BYTES]) for at in range(0, len(drawn), _SALT_BYTES)]
     return (
-        *map(arrays.array, _EVENT, rows),
+        *(
+            Array(of, count, b"".join(cells))
+            for of, cells in zip(_EVENT, (*columns, salts), strict=True)
+        ),
         *map(arrays.array, _CONTINUED, zip(*continued, strict=True) if continued else ((),) * 3),
         *map(arrays.array, _NAMED, zip(*named, strict=True) if named else ((),) * 4),
     )
 
 
+def joined(batches: Sequence[Batch]) -> Batch:
+    """One batch of several, in their order."""
+    return tuple(map(arrays.joined, zip(*batches, strict=True)))
+
+
+_SALT_BYTES: Final = 16
 _EVENT: Final = (
     arrays.UUIDS,
     arrays.BIGINTS,
@@ -79,12 +102,14 @@ _EVENT: Final = (
     arrays.BYTEAS,
     arrays.TEXTS,
     arrays.TEXTS,
+    arrays.UUIDS,
 )
 _CONTINUED: Final = (arrays.UUIDS, arrays.BIGINTS, arrays.TEXTS)
 _NAMED: Final = (arrays.UUIDS, arrays.TEXTS, arrays.TEXTS, arrays.TEXTS)
 
 
-def _versions(after: int, count: int) -> list[bytes]:
+def version_cells(after: int, count: int) -> list[bytes]:
+    """Cells of so many versions behind this one."""
     last = after + count
     if last <= len(_VERSIONS):
         return _VERSIONS[after:last]
@@ -152,16 +177,40 @@ def encode(additions: Sequence[Addition]) -> str:
     return pydantic_core.to_json(batch).decode()
 
 
+async def append_all(connection: Connection, batch: Batch) -> int | None:
+    """Save a batch in one commit: the position it was behind, or None where any of it clashes, and then nothing was written."""
+    cursor = await connection.execute(SQL["append_all"], batch, prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None
+    head: int | None = row[0]
+    return head
+
+
+async def sent(connection: Connection) -> None:
+    """Wait until all of a statement that another task asks has gone out: before, the database does nothing, so nothing should take its time."""
+    loop, room = asyncio.get_running_loop(), asyncio.Event()
+    if not connection.pgconn.flush():
+        return
+    # The socket by another number, since psycopg waits for it by its own.
+    socket = os.dup(connection.fileno())
+    loop.add_writer(socket, room.set)
+    try:
+        while connection.pgconn.flush():
+            room.clear()
+            await room.wait()
+    finally:
+        loop.remove_writer(socket)
+        os.close(socket)
+
+
 async def append(
     connection: Connection, additions: Sequence[Addition], batch: Batch
 ) -> tuple[int, list[TurnedAway | None]]:
     """Save additions, packed as `batch`, in one commit: the position it was behind, and what was turned away, addition by addition."""
     answers: list[TurnedAway | None] = [None] * len(additions)
-    cursor = await connection.execute(SQL["append_all"], batch, prepare=True)
-    row = await cursor.fetchone()
-    assert row is not None
-    if row[0] is not None:
-        return row[0], answers
+    head = await append_all(connection, batch)
+    if head is not None:
+        return head, answers
     # Something clashes: the other function tells what, and spares the rest.
     cursor = await connection.execute(store.SQL["append"], (encode(additions),), prepare=True)
     row = await cursor.fetchone()

@@ -12,7 +12,7 @@ import pytest
 from api.transfer.intake import Order, bring
 from api.transfer.map import parse
 from api.transfer.rejects import Rejects
-from ledger import arrays, bulk, settings
+from ledger import bulk, settings
 from ledger.commands import Command, Write
 from ledger.committer import Committer
 from ledger.events import Created, Envelope, Noted
@@ -192,7 +192,9 @@ def test_all_writers_but_one_row_are_spared_what_postgresql_cannot_hold(
     pack = bulk.pack
 
     def broken(additions: Any) -> Any:
-        return tuple(arrays.Array(one.octets.replace(b"Bad", b"B\0d")) for one in pack(additions))
+        return tuple(
+            one._replace(cells=one.cells.replace(b"Bad", b"B\0d")) for one in pack(additions)
+        )
 
     monkeypatch.setattr(bulk, "pack", broken)
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},,,,new\nBad,x,{DAY},,,,new\nc,x,{DAY},,,,new\n")

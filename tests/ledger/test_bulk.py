@@ -1,8 +1,9 @@
 """Bulk appends: what all at once writes is what ledger.append would, and what clashes is turned away alone. Seen red with: no look at the jobs that
-go on, and the head moved on by a batch that was not written."""
+go on, the head moved on by a batch that was not written, and salts that were all the same."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -157,3 +158,16 @@ async def test_each_event_has_a_salt_of_its_own(connection: Connection) -> None:
         await append(connection, *(addition(first + nth, created(), Queued()) for nth in range(10)))
     salts = (await held(connection, "SELECT salt::text FROM ledger.stored_events"))[0]
     assert len(set(salts)) == len(salts) == 40
+
+
+async def test_a_large_statement_is_waited_for_until_it_has_gone_out(
+    connection: Connection,
+) -> None:
+    large = "x" * 8_000_000
+    asked = asyncio.create_task(connection.execute("SELECT length(%s)", (large,)))
+    await asyncio.sleep(0)
+    assert connection.pgconn.flush() == 1
+    await bulk.sent(connection)
+    assert connection.pgconn.flush() == 0
+    assert await (await asked).fetchone() == (len(large),)
+    await bulk.sent(connection)
