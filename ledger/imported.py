@@ -77,6 +77,11 @@ class History:
         event = self.claims[0].event
         return event if isinstance(event, events.Created) else None
 
+    @property
+    def lacks_number(self) -> bool:
+        """Whether the job that it makes is yet to get a number."""
+        return self.creation is not None and self.creation.number is None
+
 
 class Legality:
     """Whether histories of new jobs are legal: `decide` is asked once for each shape, since it looks at nothing else of them.

@@ -76,9 +76,7 @@ class Creation:
             )
             for one in map_.detail
         )
-        # A body from its start to where the event's fields stand.
-        end = b'{"type":"-","owner":"-"}}'
-        self._head = codec.encode(_BARE, envelope).removesuffix(end)
+        self._head = head(envelope)
 
     def told(self, row: Any) -> Told:
         """What a row says. Raises Bad, or LedgerError when it cannot be stored."""
@@ -106,6 +104,11 @@ class Creation:
         fields = (*self._fields, *self._further)
         column = next((field.column for field in fields if field.name == name), None)
         return f"{place(name, column)}: {sentence(error)}"
+
+
+def head(envelope: Envelope) -> bytes:
+    """A body from its start to where the event's fields stand."""
+    return codec.encode(_BARE, envelope).removesuffix(b'{"type":"-","owner":"-"}}')
 
 
 def _field(name: str, cell: Cell, get: Callable[[str], cells.Get]) -> _Field:

@@ -11,11 +11,13 @@ from pathlib import PurePath
 import pydantic_core
 
 from api.transfer import feed, flat, lines
+from api.transfer.columns import Columns
 from api.transfer.feed import Batch
 from api.transfer.held import Held
 from api.transfer.line import Reading
 from api.transfer.lines import BadFile, Lines
 from api.transfer.map import EXAMPLE, Map, check_columns
+from api.transfer.members import NotPlain
 from api.transfer.rejects import Rejects
 from api.transfer.table import Table
 from api.transfer.whole import Whole
@@ -56,7 +58,12 @@ def of_table(
     header = lines.csv_header(source, delimiter)
     check_columns(map_, header)
     table = Table(map_, header, project=project, actor=actor, new_number=new_number)
-    return feed.of_table(table, lines.csv_rows(source, delimiter, len(header)), rejects)
+    rows = lines.csv_rows(source, delimiter, len(header))
+    try:
+        columns = Columns(table, map_, header, new_number)
+    except NotPlain:
+        return feed.of_table(table, rows, rejects)
+    return feed.of_columns(columns, table, rows, rejects)
 
 
 def of_export(

@@ -6,98 +6,70 @@ one bad job does not sink another. The next batch is read and encoded while the 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
 
 from api.transfer import held
+from api.transfer.columns import Plain
+from api.transfer.counts import Counts
+from api.transfer.feed import Part
 from api.transfer.held import Held
-from api.transfer.known import Known, KnownJobs
+from api.transfer.known import Known, KnownJobs, together
+from api.transfer.numbers import Numbers
 from api.transfer.rejects import Rejects
 from ledger import bulk, imported, settings
 from ledger.bulk import Addition
 from ledger.codec import Row
 from ledger.errors import Conflict, IdentityTaken, Invalid, LedgerError
-from ledger.events import Created
 from ledger.imported import Claim, History
 from ledger.store import Connection, TurnedAway
-
-
-@dataclass(slots=True)
-class Counts:
-    """What an import did: jobs made, events appended, rows that were there already (of transitions: lines), and where that left the log."""
-
-    jobs: int = 0
-    events: int = 0
-    already: int = 0
-    position: int = 0
 
 
 class Importer:
     """One import. `connection` appends, `lookup` reads; in a transaction they are the same. `begin` is where the log stood before.
 
-    `append` False: everything but that is done."""
+    `follow`: a job may come up in many batches, so that each waits for the one before. `append` False: everything but that is done."""
 
     def __init__(
         self,
         connection: Connection,
         lookup: Connection,
+        numbers: Numbers,
         rejects: Rejects,
         held_jobs: Held,
         *,
         begin: int,
-        append: bool = True,
+        follow: bool,
+        append: bool,
     ) -> None:
         self.counts = Counts(position=begin)
         self._connection = connection
-        self._lookup = lookup
+        self._numbers = numbers
         self._rejects = rejects
         self._held = held_jobs
+        self._follow = follow
         self._append = append
-        self._known = KnownJobs(lookup, begin)
-        self._numbers: deque[int] = deque()
-        self._drawn = 0
+        self._known = KnownJobs(lookup, begin, follow=follow)
         self._legality = imported.Legality()
         self._looks = True  # whether the ledger is asked for a batch's jobs before it is sent
         self._again: list[History] = []
         self._under_way: asyncio.Task[None] | None = None
+        self._sent: Sequence[Plain | Addition] = ()
 
-    @property
-    def follow(self) -> bool:
-        """Whether a job may come up in many batches, so that each batch waits for the one before."""
-        return self._known.follow
-
-    @follow.setter
-    def follow(self, follow: bool) -> None:
-        self._known.follow = follow
-
-    def new_number(self) -> int:
-        """A number that nobody else gets. `draw` sees to it that there are enough."""
-        return self._numbers.popleft()
-
-    async def draw(self, count: int) -> None:
-        """Have at least so many numbers at hand. What is drawn ahead grows with what was used, and so do the gaps that it may leave."""
-        if len(self._numbers) < count:
-            ahead = min(self._drawn, settings.IMPORT_EVENTS_MAX)
-            count = max(count, settings.NUMBERS_AHEAD, ahead)
-            self._numbers.extend(await bulk.numbers(self._lookup, count))
-            self._drawn += count
-
-    async def take(self, histories: Sequence[History]) -> None:
+    async def take(self, parts: Sequence[Part]) -> None:
         """Import a batch. Its outcome is known when the next one is taken, or at `finish`."""
-        if self.follow:
+        if self._follow:
             await self.finish()
-        await self._round([*self._left(), *histories])
+        await self._round([self._left(), *parts])
 
     async def finish(self) -> None:
         """Wait for what is under way, and look again at what other writers came in between of."""
         await self._settled()
         while again := self._left():
-            await self._round(again)
+            await self._round([again])
             await self._settled()
 
     async def abandon(self) -> None:
@@ -116,33 +88,59 @@ class Importer:
             task, self._under_way = self._under_way, None
             await task
 
-    async def _round(self, histories: Sequence[History]) -> None:
-        additions = await self._planned(histories)
-        if additions and self._append:
-            batch = bulk.pack(additions)
+    async def _round(self, parts: Sequence[Part]) -> None:
+        """Plan what was told one by one, and send it with what was told at once."""
+        sent: list[Plain | Addition] = []
+        batches: list[bulk.Batch] = []
+        for part in [self._one_by_one(parts)] if self._looks or self._follow else parts:
+            if isinstance(part, Plain):
+                sent.append(part)
+                batches.append(part.batch)
+            elif additions := await self._planned(part):
+                sent += additions
+                batches.append(bulk.pack(additions))
+        if sent and self._append:
+            batch = bulk.joined(batches)
             await self._settled()
-            self._under_way = asyncio.create_task(self._save(additions, batch))
+            if self._looks and any(isinstance(one, Plain) for one in sent):
+                # The batch before clashed: its rows come first, and then these are looked at, too.
+                for some in (self._left(), self._one_by_one(sent)):
+                    await self._round([some])
+                return
+            self._under_way = asyncio.create_task(self._save(sent, batch))
+            await asyncio.sleep(0)
+            await bulk.sent(self._connection)
+            self._sent = sent  # what was sent before is let go only now: that takes a while, too
+
+    def _one_by_one(self, parts: Iterable[Part | Addition]) -> list[History]:
+        """All of it as histories, which tell what clashes."""
+        histories: list[History] = []
+        for part in parts:
+            if isinstance(part, Plain):
+                self._numbers.give_back(part.drawn)
+                histories += part.histories()
+            else:
+                histories += [part.history] if isinstance(part, Addition) else part
+        return histories
 
     async def _planned(self, histories: Sequence[History]) -> list[Addition]:
         """What of these histories is to be appended. The rest is counted as already there, or rejected."""
-        await self.draw(sum(_lacks_number(one) for one in histories))
+        await self._numbers.draw(sum(one.lacks_number for one in histories))
         asked = [one for one in histories if self._looks or one.attempts or one.creation is None]
         found = await self._known.found(asked)
         if begun := [one for one in asked if one.creation is not None]:
             self._looks = any(one.job_id in found for one in begun)
         now = datetime.now(UTC)
         planned: dict[UUID, Addition] = {}
-        for history in _together(histories) if self.follow else histories:
+        for history in together(histories) if self._follow else histories:
             if history.job_id in planned:
-                self._again.append(
-                    history
-                )  # a second row of one job: its turn comes when the first is saved
+                self._again.append(history)  # a second row of a job: its turn comes later
             elif addition := self._addition(history, found.get(history.job_id), now):
                 planned[history.job_id] = addition
         return list(planned.values())
 
     def _addition(self, history: History, known: Known | None, now: datetime) -> Addition | None:
-        if self.follow and not self._let_through(history):
+        if self._follow and not self._let_through(history):
             return None
         if history.torn is not None:
             self._refuse(history, Conflict(history.torn, version=0))
@@ -170,8 +168,8 @@ class Importer:
         if history.creation is None:
             self._refuse(history, imported.unknown(history))
             return None
-        if history.creation.number is None:
-            imported.renumber(history, self.new_number())
+        if history.lacks_number:
+            imported.renumber(history, self._numbers.next())
         refused = self._legality.refusal(history, now)
         if refused is not None:
             index, error = refused
@@ -221,7 +219,7 @@ class Importer:
             if history.label is not None:
                 reason = f"{history.label}: {reason}"
             self._rejects.add(line, history.raws[line], reason)
-        if self.follow:
+        if self._follow:
             self._held.hold(history.project, _all_names(history), lines[0])
         self._give_back(history)
 
@@ -229,10 +227,25 @@ class Importer:
         """A number that was drawn for a job that is not made is there for the next."""
         creation = history.creation if history.claims else None
         if history.drawn and creation is not None and creation.number is not None:
-            self._numbers.append(creation.number)
+            self._numbers.give_back([creation.number])
             history.drawn = False
 
-    async def _save(self, additions: Sequence[Addition], batch: bulk.Batch) -> None:
+    async def _save(self, sent: Sequence[Plain | Addition], batch: bulk.Batch) -> None:
+        additions = [one for one in sent if isinstance(one, Addition)]
+        if len(additions) == len(sent):
+            await self._save_each(additions, batch)
+            return
+        try:
+            head = await bulk.append_all(self._connection, batch)
+        except psycopg.DataError:
+            head = None
+        if head is None:
+            self._looks = True
+            self._again += self._one_by_one(sent)
+            return
+        self.counts.add(head, sent)
+
+    async def _save_each(self, additions: Sequence[Addition], batch: bulk.Batch) -> None:
         try:
             head, answers = await bulk.append(self._connection, additions, batch)
         except psycopg.DataError as error:
@@ -242,17 +255,15 @@ class Importer:
                 self._refuse(additions[0].history, Invalid(sentence))
                 return
             for addition in additions:
-                await self._save([addition], bulk.pack([addition]))
+                await self._save_each([addition], bulk.pack([addition]))
             return
-        events = 0
+        saved = []
         for addition, answer in zip(additions, answers, strict=True):
             if answer is None:
-                events += len(addition.claims)
-                self.counts.jobs += addition.after == 0
+                saved.append(addition)
             else:
                 self._turned_away(addition.history, answer)
-        self.counts.events += events
-        self.counts.position = max(self.counts.position, head + events)
+        self.counts.add(head, saved)
 
     def _turned_away(self, history: History, answer: TurnedAway) -> None:
         """Look again at a job that somebody else reached first; that may have been an earlier run, or a row above."""
@@ -278,22 +289,5 @@ def _untold(
         return (), error
 
 
-def _lacks_number(history: History) -> bool:
-    event = history.claims[0].event
-    return isinstance(event, Created) and event.number is None
-
-
 def _all_names(history: History) -> list[tuple[str, str]]:
     return [*history.names, ("id", str(history.job_id))]
-
-
-def _together(histories: Sequence[History]) -> list[History]:
-    """Histories of one job that its lines named differently, as one."""
-    by_id: dict[UUID, History] = {}
-    for history in histories:
-        first = by_id.setdefault(history.job_id, history)
-        if first is not history:
-            first.claims = sorted([*first.claims, *history.claims], key=lambda claim: claim.line)
-            first.raws |= history.raws
-            first.names = tuple(dict.fromkeys([*first.names, *history.names]))
-    return list(by_id.values())

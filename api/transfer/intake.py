@@ -19,13 +19,15 @@ import psycopg
 from psycopg import AsyncConnection
 
 from api.transfer import feed, form
-from api.transfer.feed import TURN_ROWS, Batch
+from api.transfer.counts import Counts
+from api.transfer.feed import BLOCK_ROWS, Batch
 from api.transfer.foreign import System
 from api.transfer.foreign.responses import Responses, opened
 from api.transfer.held import Held
-from api.transfer.importer import Counts, Importer
+from api.transfer.importer import Importer
 from api.transfer.lines import Lines
 from api.transfer.map import Map
+from api.transfer.numbers import Numbers
 from api.transfer.rejects import Rejects
 from ledger import store
 from ledger.connection import Role, conninfo
@@ -144,21 +146,23 @@ async def _all(
     append: bool = True,
 ) -> Counts:
     """The whole file. In a strict import the first reject undoes it."""
-    held = Held()
-    importer = Importer(connection, lookup, rejects, held, begin=begin, append=append)
-    new_number = importer.new_number if append else count(1).__next__
+    held, numbers = Held(), Numbers(lookup)
+    new_number = numbers.next if append else count(1).__next__
     draws = append and order.map is not None and order.map.job.number is None
     with _opened(order, rejects) as source:
-        batches, importer.follow = _feed(source, order, rejects, held, new_number)
+        batches, follow = _feed(source, order, rejects, held, new_number)
+        importer = Importer(
+            connection, lookup, numbers, rejects, held, begin=begin, follow=follow, append=append
+        )
         try:
             while True:
                 if draws:
-                    await importer.draw(TURN_ROWS)
+                    await numbers.draw(BLOCK_ROWS)
                 if (batch := next(batches, _END)) is _END:
                     break
                 if batch is None:
                     await asyncio.sleep(0)
-                elif append or not importer.follow:
+                elif append or not follow:
                     await importer.take(batch)
                 progress(source.bytes_read, importer.counts.events)
                 _undo_if_strict(order, rejects, append=append)

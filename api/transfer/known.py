@@ -48,8 +48,8 @@ class Known:
 class KnownJobs:
     """What is known of a file's jobs. `begin` is the position at which the import began; `follow`: jobs come up again and again."""
 
-    def __init__(self, lookup: Connection, begin: int) -> None:
-        self.follow = False
+    def __init__(self, lookup: Connection, begin: int, *, follow: bool) -> None:
+        self._follow = follow
         self._lookup = lookup
         self._begin = begin
         self._followed: OrderedDict[UUID, Known] = OrderedDict()
@@ -66,7 +66,7 @@ class KnownJobs:
             for job_id, rows in (await bulk.stored(self._lookup, missing)).items():
                 # What this import itself appended is not told again by a later line of the same file.
                 there = [
-                    row for row in rows if not self.follow or row.notification_id <= self._begin
+                    row for row in rows if not self._follow or row.notification_id <= self._begin
                 ]
                 found[job_id] = Known(rows, there)
         return found
@@ -86,7 +86,7 @@ class KnownJobs:
 
     def keep(self, job_id: UUID, known: Known) -> None:
         """Carry a job along while more of its lines are to be expected."""
-        if not self.follow:
+        if not self._follow:
             return
         if known.has_ended:
             self._followed.pop(job_id, None)
@@ -108,3 +108,15 @@ def _torn(history: History, named: dict[tuple[str, str], UUID]) -> str:
         ]
         return f"Another job has its {' and its '.join(strangers)}."
     return f"Its {' and its '.join(f'{kind} {value}' for kind, value in named)} are those of different jobs."
+
+
+def together(histories: Sequence[History]) -> list[History]:
+    """Histories of one job that its lines named differently, as one."""
+    by_id: dict[UUID, History] = {}
+    for history in histories:
+        first = by_id.setdefault(history.job_id, history)
+        if first is not history:
+            first.claims = sorted([*first.claims, *history.claims], key=lambda claim: claim.line)
+            first.raws |= history.raws
+            first.names = tuple(dict.fromkeys([*first.names, *history.names]))
+    return list(by_id.values())

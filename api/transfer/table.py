@@ -26,7 +26,9 @@ IMPLIED = "implied by the final status"
 _TEXT: TypeAdapter[str] = TypeAdapter(Text)
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """One event of a row, with its body, at one of the row's times."""
+
     step: int  # a Step; members of an enum are slow to make and to compare
     event: Event
     envelope: Envelope
@@ -48,12 +50,12 @@ class Table:
         new_number: Callable[[], int],
     ) -> None:
         self._map = map_
-        self._project = project
-        self._envelope = Envelope(project, actor, imported.CREDENTIAL, imported=True)
+        self.project = project
+        self.envelope = Envelope(project, actor, imported.CREDENTIAL, imported=True)
         self._cell = cells.getter(columns)
-        self._creation = Creation(map_.job, self._cell, self._envelope, new_number)
+        self._creation = Creation(map_.job, self._cell, self.envelope, new_number)
         times = map_.times
-        self._moment = moment.reader(times)
+        self.moment = moment.reader(times)
         self._columns = (times.created, times.queued, times.started, times.ended)
         self._at = tuple(None if name is None else self._cell(name) for name in self._columns)
         self._status = self._cell(map_.status.column)
@@ -61,10 +63,10 @@ class Table:
         self._ends = {
             word: AT[ending.state] is Step.ENDED for word, ending in map_.status.values.items()
         }
-        self._paths: dict[tuple[str, bool, bool], tuple[_Entry, ...]] = {}
+        self._paths: dict[tuple[str, bool, bool], tuple[Entry, ...]] = {}
         for word in map_.status.values:
             try:
-                self._path(word, queued=False, started=False)
+                self.path(word, queued=False, started=False)
             except LedgerError as error:
                 raise BadMap(f"[status.values] {word}: {error}") from error
 
@@ -83,11 +85,11 @@ class Table:
         if at[Step.CREATED] is None:
             raise Bad(f"Column {self._columns[0]!r} is empty: the row has no time of its creation.")
         queued, started = at[Step.QUEUED] is not None, at[Step.STARTED] is not None
-        entries = self._path(word, queued=queued, started=started)
+        entries = self.path(word, queued=queued, started=started)
         job_id, event, state, drawn = self._creation.told(row.cells)
-        entries = (_Entry(0, event, self._envelope, state), *entries)
+        entries = (Entry(0, event, self.envelope, state), *entries)
         if self._note is not None and (note := self._note(row.cells)) is not None:
-            entries = (*entries[:-1], self._noted(entries[-1], note))
+            entries = (*entries[:-1], self.noted(entries[-1], note))
         self._check_order(entries, at)
         line = row.line
         claims = [
@@ -99,7 +101,7 @@ class Table:
         raws = {line: row.raw}
         by_id = job_id is not None
         return History(
-            self._project, job_id or uuid7(), names, claims, raws, by_id=by_id, drawn=drawn
+            self.project, job_id or uuid7(), names, claims, raws, by_id=by_id, drawn=drawn
         )
 
     def _ending(self, row: Any) -> str:
@@ -120,13 +122,13 @@ class Table:
             # Where the status is no end, the column of the end often holds the time of the export instead.
             for get in self._at if ends else self._at[: Step.ENDED]:
                 said = None if get is None else get(row)
-                at.append(None if said is None else self._moment(said))
+                at.append(None if said is None else self.moment(said))
         except ValueError as error:
             raise Bad(f"Column {self._columns[len(at)]!r}: {error}") from error
         return at
 
-    def _path(self, word: str, *, queued: bool, started: bool) -> tuple[_Entry, ...]:
-        """The entries behind the creation: the same for all rows with this status and these times."""
+    def path(self, word: str, *, queued: bool, started: bool) -> tuple[Entry, ...]:
+        """The entries behind the creation: the same for all rows with this status and these times. Raises LedgerError where no job goes like that."""
         key = (word, queued, started)
         if key not in self._paths:
             assumed = self._columns[Step.QUEUED] == self._columns[Step.CREATED]
@@ -138,12 +140,13 @@ class Table:
             )
             entries = []
             for step, event, implied in told:
-                envelope = self._envelope._replace(note=IMPLIED) if implied else self._envelope
-                entries.append(_Entry(int(step), event, envelope, codec.encode(event, envelope)))
+                envelope = self.envelope._replace(note=IMPLIED) if implied else self.envelope
+                entries.append(Entry(int(step), event, envelope, codec.encode(event, envelope)))
             self._paths[key] = tuple(entries)
         return self._paths[key]
 
-    def _noted(self, entry: _Entry, note: Any) -> _Entry:
+    def noted(self, entry: Entry, note: Any) -> Entry:
+        """An entry with a row's note. Raises Bad, or LedgerError when it cannot be stored."""
         column = self._map.status.note
         try:
             envelope = entry.envelope._replace(note=_TEXT.validate_python(cells.text(note)))
@@ -153,7 +156,7 @@ class Table:
             raise Bad(f"Column {column!r} (note): {error}") from None
         return entry._replace(envelope=envelope, state=codec.encode(entry.event, envelope))
 
-    def _check_order(self, entries: Sequence[_Entry], at: Sequence[datetime | None]) -> None:
+    def _check_order(self, entries: Sequence[Entry], at: Sequence[datetime | None]) -> None:
         then, before = at[0], 0
         for step, *_ in entries:
             now = at[step]

@@ -1,0 +1,69 @@
+"""Batches of rows that are told at once, of rows that are not, and of what clashes: the log is the one that all of them told one by one would leave.
+
+Seen red with a batch sent before what clashed in the one before it, and with numbers that were drawn for it and not given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.transfer import feed
+from ledger import settings
+from ledger.events import Created
+from tests.fix_transfer import (
+    DAY,
+    HEAD,
+    HEADER,
+    MAP,
+    counted,
+    imported,
+    jobs,
+    log,
+    outcome,
+    text_file,
+)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of a few blocks of a few rows."""
+    monkeypatch.setattr(settings, "IMPORT_EVENTS_MAX", 24)
+    monkeypatch.setattr(feed, "BLOCK_ROWS", 4)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_the_log_has_the_order_of_the_file_whatever_must_be_looked_at(
+    database: str, tmp_path: Path
+) -> None:
+    """Rows told at once, rows told one by one in their midst, and rows that are there already, which only a batch that clashes tells."""
+    imported(
+        database, text_file(tmp_path, HEADER + f"r40,x,{DAY},,,,new\nr90,x,{DAY},,,,new\n"), MAP
+    )
+    kinds = {13: "\x00", 27: "k" * 600, 50: "", 66: "é"}
+    rows = [f"r{nth},{kinds.get(nth, 'x')},{DAY},,,{DAY},done\n" for nth in range(100)]
+    rows[75] = rows[72]
+    file = text_file(tmp_path, HEADER + "".join(rows))
+    summary, rejects = imported(database, file, MAP)
+    assert outcome(summary) == (95, 2 * 2 + 95 * 3, 1, 2)
+    assert [line for line, _ in rejects] == [15, 29]
+    names = [one.event.source_id for one in log(database)[2:] if isinstance(one.event, Created)]
+    numbers = [int((name or "").removeprefix("r")) for name in names]
+    assert numbers == sorted(numbers)
+    assert [job.type for job in jobs(database).values()].count("Job") == 1
+    again, rejects = imported(database, file, MAP)
+    assert (outcome(again)[:3], len(rejects)) == ((0, 0, 98), 2)
+    assert counted(database, HEAD) == summary.counts.position == 2 + 2 * 2 + 95 * 3
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_of_rows_that_disagree_the_first_counts(database: str, tmp_path: Path) -> None:
+    """However far the other stands, and although a batch clashed between: a job that is there already makes it so."""
+    imported(database, text_file(tmp_path, HEADER + f"r20,x,{DAY},,,,new\n"), MAP)
+    rows = [f"r{nth},x,{DAY},,,,new\n" for nth in range(120)]
+    for nth in (30, 44, 60):
+        rows[nth] = f"r19,other,{DAY},,,,new\n"
+    summary, rejects = imported(database, text_file(tmp_path, HEADER + "".join(rows)), MAP)
+    assert outcome(summary) == (116, 116, 1, 3)
+    reason = "The job exists with another history: it was created otherwise (type)."
+    assert rejects == [(line, reason) for line in (32, 46, 62)]
