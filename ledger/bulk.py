@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import le
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import pydantic_core
@@ -230,14 +230,26 @@ async def numbers(connection: Connection, count: int) -> list[int]:
     return drawn
 
 
+class Named(Protocol):
+    """Jobs of one project that are told of, with the names that their source gives them, as kinds and values."""
+
+    @property
+    def project(self) -> str:
+        """Whose they are."""
+
+    @property
+    def names(self) -> Sequence[tuple[str, str]]:
+        """What they are called."""
+
+
 async def holders(
-    connection: Connection, histories: Iterable[History]
+    connection: Connection, told: Iterable[Named]
 ) -> dict[tuple[str, str, str], UUID]:
-    """Which jobs have the histories' names, by project, kind and value."""
+    """Which jobs have these names, by project, kind and value."""
     found: dict[tuple[str, str, str], UUID] = {}
     by_project: dict[str, list[tuple[str, str]]] = {}
-    for history in histories:
-        by_project.setdefault(history.project, []).extend(history.names)
+    for one in told:
+        by_project.setdefault(one.project, []).extend(one.names)
     for project, names in by_project.items():
         kinds, values = [kind for kind, _ in names], [value for _, value in names]
         cursor = await connection.execute(

@@ -34,9 +34,13 @@ Moments = Sequence[datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Rows that were told at once, as a part of a batch with so many events. `drawn` are numbers that were given to them."""
+    """Rows that were told at once, as a part of a batch with so many events. `names` are those of their source, which tells ids, too, if `by_id`;
+    `drawn` are numbers that were given to them."""
 
     rows: Sequence[Row]
+    project: str
+    names: Sequence[tuple[str, str]]
+    by_id: bool
     batch: bulk.Batch
     events: int
     drawn: Sequence[int]
@@ -97,9 +101,16 @@ class Columns:
         courses = self._courses(columns, ways)
         told = self._creations.told(columns, len(rows))
         jobs = Newcomers(told.ids, told.bodies, courses, times, told.names)
-        batch = newcomers.pack(self._table.project, imported.CREDENTIAL, jobs)
-        events = sum([course.events for course in courses])
-        return Plain(rows, batch, events, told.drawn, self._table.history)
+        return Plain(
+            rows,
+            self._table.project,
+            told.known_by,
+            self._creations.by_id,
+            newcomers.pack(self._table.project, imported.CREDENTIAL, jobs),
+            sum([course.events for course in courses]),
+            told.drawn,
+            self._table.history,
+        )
 
     def _moments(self, column: Column) -> Moments:
         return [self._table.moment(cell) if cell else None for cell in column]

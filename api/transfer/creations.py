@@ -41,6 +41,12 @@ class Told(NamedTuple):
     names: Mapping[str, Sequence[str | None]]
     drawn: Sequence[int]
 
+    @property
+    def known_by(self) -> list[tuple[str, str]]:
+        """The names that their source gave them."""
+        given = [kind for kind in self.names if kind != "number" or not self.drawn]
+        return [(kind, name) for kind in given for name in self.names[kind] if name is not None]
+
 
 class Creations:
     """The [job] of a map, ready to read columns. `head` is a body as far as its event; `new_number` gives the numbers where the map has none.
@@ -54,6 +60,7 @@ class Creations:
         self._head = head.decode().replace("%", "%%")
         self._new_number = new_number
         self._numbered = map_.number is not None
+        self.by_id = map_.id is not None
         self._fields = [
             _field(name, cell, places)
             for name in ("id", *Created.model_fields)

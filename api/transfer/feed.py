@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from api.transfer.columns import Columns, Plain
 from api.transfer.held import Held
+from api.transfer.known import KnownJobs
 from api.transfer.line import Reading, Transition
 from api.transfer.lines import Bad, Row
 from api.transfer.rejects import Rejects
@@ -38,10 +39,10 @@ def of_table(table: OneARow, rows: Iterable[Row], rejects: Rejects) -> Iterator[
 
 
 def of_columns(
-    columns: Columns, table: OneARow, rows: Iterable[Row], rejects: Rejects
+    columns: Columns, table: OneARow, rows: Iterable[Row], rejects: Rejects, known: KnownJobs
 ) -> Iterator[Batch]:
-    """The same of a table that can be read column by column, wherever its rows are plain."""
-    return _batches(_at_once(columns, table, rows, rejects))
+    """The same of a table that can be read column by column, wherever its rows are plain and not known to be there already."""
+    return _batches(_at_once(columns, table, rows, rejects, known))
 
 
 # A part, or some of one, with its events and its bytes; None is a turn for the loop.
@@ -81,10 +82,10 @@ def _one_by_one(table: OneARow, rows: Iterable[Row], rejects: Rejects) -> Iterat
 
 
 def _at_once(
-    columns: Columns, table: OneARow, rows: Iterable[Row], rejects: Rejects
+    columns: Columns, table: OneARow, rows: Iterable[Row], rejects: Rejects, known: KnownJobs
 ) -> Iterator[_Told]:
     for block, size_bytes in _blocks(rows):
-        plain = columns.plain(block)
+        plain = None if known.there else columns.plain(block)
         if plain is not None:
             yield plain, plain.events, size_bytes
         else:

@@ -14,6 +14,7 @@ from api.transfer import feed, flat, lines
 from api.transfer.columns import Columns
 from api.transfer.feed import Batch
 from api.transfer.held import Held
+from api.transfer.known import KnownJobs
 from api.transfer.line import Reading
 from api.transfer.lines import BadFile, Lines
 from api.transfer.map import EXAMPLE, Map, check_columns
@@ -45,6 +46,7 @@ def of_table(
     actor: str,
     new_number: Callable[[], int],
     rejects: Rejects,
+    known: KnownJobs,
 ) -> Iterator[Batch]:
     """The histories of a table. Raises BadMap when the map does not fit it."""
     if project is None:
@@ -63,7 +65,7 @@ def of_table(
         columns = Columns(table, map_, header, new_number)
     except NotPlain:
         return feed.of_table(table, rows, rejects)
-    return feed.of_columns(columns, table, rows, rejects)
+    return feed.of_columns(columns, table, rows, rejects, known)
 
 
 def of_export(

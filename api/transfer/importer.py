@@ -29,20 +29,19 @@ from ledger.store import Connection, TurnedAway
 
 
 class Importer:
-    """One import. `connection` appends, `lookup` reads; in a transaction they are the same. `begin` is where the log stood before.
+    """One import. `connection` appends; `begin` is where the log stood before. `append` False: everything but that is done.
 
-    `follow`: a job may come up in many batches, so that each waits for the one before. `append` False: everything but that is done."""
+    Where a job may come up in many batches, each waits for the one before."""
 
     def __init__(
         self,
         connection: Connection,
-        lookup: Connection,
+        known: KnownJobs,
         numbers: Numbers,
         rejects: Rejects,
         held_jobs: Held,
         *,
         begin: int,
-        follow: bool,
         append: bool,
     ) -> None:
         self.counts = Counts(position=begin)
@@ -50,20 +49,18 @@ class Importer:
         self._numbers = numbers
         self._rejects = rejects
         self._held = held_jobs
-        self._follow = follow
         self._append = append
-        self._known = KnownJobs(lookup, begin, follow=follow)
+        self._known = known
         self._legality = imported.Legality()
-        self._looks = True  # whether the ledger is asked for a batch's jobs before it is sent
         self._again: list[History] = []
         self._under_way: asyncio.Task[None] | None = None
         self._sent: Sequence[Plain | Addition] = ()
 
     async def take(self, parts: Sequence[Part]) -> None:
         """Import a batch. Its outcome is known when the next one is taken, or at `finish`."""
-        if self._follow:
+        if self._known.follow:
             await self.finish()
-        await self._round([self._left(), *parts])
+        await self._round([*filter(None, [self._left()]), *parts])
 
     async def finish(self) -> None:
         """Wait for what is under way, and look again at what other writers came in between of."""
@@ -91,8 +88,8 @@ class Importer:
     async def _round(self, parts: Sequence[Part]) -> None:
         """Plan what was told one by one, and send it with what was told at once."""
         sent: list[Plain | Addition] = []
-        batches: list[bulk.Batch] = []
-        for part in [self._one_by_one(parts)] if self._looks or self._follow else parts:
+        batches = []
+        for part in await self._looked_at(parts):
             if isinstance(part, Plain):
                 sent.append(part)
                 batches.append(part.batch)
@@ -102,7 +99,7 @@ class Importer:
         if sent and self._append:
             batch = bulk.joined(batches)
             await self._settled()
-            if self._looks and any(isinstance(one, Plain) for one in sent):
+            if self._known.looks and any(isinstance(one, Plain) for one in sent):
                 # The batch before clashed: its rows come first, and then these are looked at, too.
                 for some in (self._left(), self._one_by_one(sent)):
                     await self._round([some])
@@ -111,6 +108,14 @@ class Importer:
             await asyncio.sleep(0)
             await bulk.sent(self._connection)
             self._sent = sent  # what was sent before is let go only now: that takes a while, too
+
+    async def _looked_at(self, parts: Sequence[Part]) -> Sequence[Part]:
+        """These parts, one by one where the ledger may have some of their jobs."""
+        plain = [part for part in parts if isinstance(part, Plain)]
+        if self._known.looks and plain and len(plain) == len(parts):
+            await self._known.look_for(plain)
+        apart = self._known.looks or self._known.follow
+        return [self._one_by_one(parts)] if apart else parts
 
     def _one_by_one(self, parts: Iterable[Part | Addition]) -> list[History]:
         """All of it as histories, which tell what clashes."""
@@ -126,13 +131,15 @@ class Importer:
     async def _planned(self, histories: Sequence[History]) -> list[Addition]:
         """What of these histories is to be appended. The rest is counted as already there, or rejected."""
         await self._numbers.draw(sum(one.lacks_number for one in histories))
-        asked = [one for one in histories if self._looks or one.attempts or one.creation is None]
+        asked = [
+            one for one in histories if self._known.looks or one.attempts or one.creation is None
+        ]
         found = await self._known.found(asked)
         if begun := [one for one in asked if one.creation is not None]:
-            self._looks = any(one.job_id in found for one in begun)
+            self._known.there = any(one.job_id in found for one in begun)
         now = datetime.now(UTC)
         planned: dict[UUID, Addition] = {}
-        for history in together(histories) if self._follow else histories:
+        for history in together(histories) if self._known.follow else histories:
             if history.job_id in planned:
                 self._again.append(history)  # a second row of a job: its turn comes later
             elif addition := self._addition(history, found.get(history.job_id), now):
@@ -140,7 +147,7 @@ class Importer:
         return list(planned.values())
 
     def _addition(self, history: History, known: Known | None, now: datetime) -> Addition | None:
-        if self._follow and not self._let_through(history):
+        if self._known.follow and not self._let_through(history):
             return None
         if history.torn is not None:
             self._refuse(history, Conflict(history.torn, version=0))
@@ -219,7 +226,7 @@ class Importer:
             if history.label is not None:
                 reason = f"{history.label}: {reason}"
             self._rejects.add(line, history.raws[line], reason)
-        if self._follow:
+        if self._known.follow:
             self._held.hold(history.project, _all_names(history), lines[0])
         self._give_back(history)
 
@@ -240,7 +247,7 @@ class Importer:
         except psycopg.DataError:
             head = None
         if head is None:
-            self._looks = True
+            self._known.there = True
             self._again += self._one_by_one(sent)
             return
         self.counts.add(head, sent)

@@ -25,6 +25,7 @@ from api.transfer.foreign import System
 from api.transfer.foreign.responses import Responses, opened
 from api.transfer.held import Held
 from api.transfer.importer import Importer
+from api.transfer.known import KnownJobs
 from api.transfer.lines import Lines
 from api.transfer.map import Map
 from api.transfer.numbers import Numbers
@@ -146,14 +147,12 @@ async def _all(
     append: bool = True,
 ) -> Counts:
     """The whole file. In a strict import the first reject undoes it."""
-    held, numbers = Held(), Numbers(lookup)
+    held, numbers, known = Held(), Numbers(lookup), KnownJobs(lookup, begin)
     new_number = numbers.next if append else count(1).__next__
     draws = append and order.map is not None and order.map.job.number is None
     with _opened(order, rejects) as source:
-        batches, follow = _feed(source, order, rejects, held, new_number)
-        importer = Importer(
-            connection, lookup, numbers, rejects, held, begin=begin, follow=follow, append=append
-        )
+        batches, known.follow = _feed(source, order, rejects, held, known, new_number)
+        importer = Importer(connection, known, numbers, rejects, held, begin=begin, append=append)
         try:
             while True:
                 if draws:
@@ -162,7 +161,7 @@ async def _all(
                     break
                 if batch is None:
                     await asyncio.sleep(0)
-                elif append or not follow:
+                elif append or not known.follow:
                     await importer.take(batch)
                 progress(source.bytes_read, importer.counts.events)
                 _undo_if_strict(order, rejects, append=append)
@@ -184,6 +183,7 @@ def _feed(
     order: Order,
     rejects: Rejects,
     held: Held,
+    known: KnownJobs,
     new_number: Callable[[], int],
 ) -> tuple[Iterator[Batch], bool]:
     """The file's batches, and whether a job may come up in several of them."""
@@ -203,6 +203,7 @@ def _feed(
         actor=order.actor,
         new_number=new_number,
         rejects=rejects,
+        known=known,
     )
     return batches, False
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from uuid import UUID
 
+from api.transfer.columns import Plain
 from ledger import bulk, settings
 from ledger.codec import Row, decode
 from ledger.imported import History
@@ -46,10 +47,13 @@ class Known:
 
 
 class KnownJobs:
-    """What is known of a file's jobs. `begin` is the position at which the import began; `follow`: jobs come up again and again."""
+    """What is known of a file's jobs. `begin` is the position at which the import began; `follow`: a job may come up in many batches.
 
-    def __init__(self, lookup: Connection, begin: int, *, follow: bool) -> None:
-        self._follow = follow
+    `there`: whether the ledger had any of the batch that was last looked for, or that clashed; None before the first."""
+
+    def __init__(self, lookup: Connection, begin: int) -> None:
+        self.follow = False
+        self.there: bool | None = None
         self._lookup = lookup
         self._begin = begin
         self._followed: OrderedDict[UUID, Known] = OrderedDict()
@@ -66,10 +70,20 @@ class KnownJobs:
             for job_id, rows in (await bulk.stored(self._lookup, missing)).items():
                 # What this import itself appended is not told again by a later line of the same file.
                 there = [
-                    row for row in rows if not self._follow or row.notification_id <= self._begin
+                    row for row in rows if not self.follow or row.notification_id <= self._begin
                 ]
                 found[job_id] = Known(rows, there)
         return found
+
+    @property
+    def looks(self) -> bool:
+        """Whether the ledger should be asked for a batch's jobs before they are sent."""
+        return self.there is not False
+
+    async def look_for(self, parts: Sequence[Plain]) -> None:
+        """Find out whether the ledger has, or may have, some job of these."""
+        by_id = any(part.by_id for part in parts)
+        self.there = by_id or bool(await bulk.holders(self._lookup, parts))
 
     async def _resolve(self, asked: Sequence[History]) -> None:
         holders = await bulk.holders(self._lookup, asked)
@@ -86,7 +100,7 @@ class KnownJobs:
 
     def keep(self, job_id: UUID, known: Known) -> None:
         """Carry a job along while more of its lines are to be expected."""
-        if not self._follow:
+        if not self.follow:
             return
         if known.has_ended:
             self._followed.pop(job_id, None)

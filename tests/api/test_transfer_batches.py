@@ -4,11 +4,14 @@ Seen red with a batch sent before what clashed in the one before it, and with nu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from api.transfer import feed
+from api.transfer.columns import Columns, Plain
+from api.transfer.lines import Row
 from ledger import settings
 from ledger.events import Created
 from tests.fix_transfer import (
@@ -67,3 +70,29 @@ def test_of_rows_that_disagree_the_first_counts(database: str, tmp_path: Path) -
     assert outcome(summary) == (116, 116, 1, 3)
     reason = "The job exists with another history: it was created otherwise (type)."
     assert rejects == [(line, reason) for line in (32, 46, 62)]
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_rows_are_told_at_once_unless_they_are_known_to_be_there(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be taken apart again is not put together; behind what is there, new rows are told at once as before."""
+    told: list[int] = []
+    plain = Columns.plain
+
+    def counting(columns: Columns, rows: Sequence[Row]) -> Plain | None:
+        told.append(len(rows))
+        return plain(columns, rows)
+
+    monkeypatch.setattr(Columns, "plain", counting)
+    rows = [f"r{nth},x,{DAY},,,{DAY},done\n" for nth in range(400)]
+    file = text_file(tmp_path, HEADER + "".join(rows[:200]))
+    assert outcome(imported(database, file, MAP)[0]) == (200, 600, 0, 0)
+    assert sum(told) == 200
+    told.clear()
+    assert outcome(imported(database, file, MAP)[0]) == (0, 0, 200, 0)
+    assert sum(told) < 20
+    told.clear()
+    file = text_file(tmp_path, HEADER + "".join(rows))
+    assert outcome(imported(database, file, MAP)[0]) == (200, 600, 200, 0)
+    assert 150 < sum(told) < 220

@@ -98,10 +98,12 @@ def test_strict_brings_in_all_or_nothing(database: str, tmp_path: Path, bad: str
     assert counted(database, HEAD) == 3_603
 
 
+@pytest.mark.parametrize("names", ['source_id = "name"', 'id = "name"'])
+@pytest.mark.parametrize("more", ["", f"{UUID(int=3)},x,{DAY},,,,lost\n"])
 def test_strict_finds_out_before_it_takes_the_lock(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str, more: str
 ) -> None:
-    """A file that is bad in itself, or against what is there, must not make other writers wait."""
+    """A file that is bad in itself, or only against what is there, must not make other writers wait."""
 
     sent = []
 
@@ -109,13 +111,16 @@ def test_strict_finds_out_before_it_takes_the_lock(
         sent.append(asked)
         raise AssertionError
 
-    imported(database, text_file(tmp_path, HEADER + f"there,x,{DAY},,,,new\n"), MAP)
-    monkeypatch.setattr(bulk, "append", too_soon)
-    file = text_file(
-        tmp_path, HEADER + f"a,x,{DAY},,,,new\nb,x,{DAY},,,,lost\nthere,y,{DAY},,,,new\n"
-    )
-    summary, rejects = imported(database, file, MAP, strict=True)
-    assert (summary.saved, [line for line, _ in rejects], sent) == (False, [3, 4], [])
+    map_text = MAP.replace('source_id = "name"', names)
+    there = HEADER + f"{UUID(int=1)},x,{DAY},,,,new\n"
+    imported(database, text_file(tmp_path, there), map_text)
+    for name in ("append", "append_all"):
+        monkeypatch.setattr(bulk, name, too_soon)
+    text = f"{UUID(int=2)},x,{DAY},,,,new\n{more}{UUID(int=1)},y,{DAY},,,,new\n"
+    file = text_file(tmp_path, HEADER + text)
+    summary, rejects = imported(database, file, map_text, strict=True)
+    lines = [3, 4] if more else [3]
+    assert (summary.saved, [line for line, _ in rejects], sent) == (False, lines, [])
 
 
 def test_an_id_of_another_project_is_not_told_of(database: str, tmp_path: Path) -> None:
@@ -189,14 +194,12 @@ def test_all_writers_but_one_row_are_spared_what_postgresql_cannot_hold(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No such row is known; one is made by breaking its bytes behind the encoder's back."""
-    pack = bulk.pack
+    arranged = bulk.arranged
 
-    def broken(additions: Any) -> Any:
-        return tuple(
-            one._replace(cells=one.cells.replace(b"Bad", b"B\0d")) for one in pack(additions)
-        )
+    def broken(*asked: Any) -> Any:
+        return [one._replace(cells=one.cells.replace(b"Bad", b"B\0d")) for one in arranged(*asked)]
 
-    monkeypatch.setattr(bulk, "pack", broken)
+    monkeypatch.setattr(bulk, "arranged", broken)
     file = text_file(tmp_path, HEADER + f"a,x,{DAY},,,,new\nBad,x,{DAY},,,,new\nc,x,{DAY},,,,new\n")
     summary, rejects = imported(database, file, MAP)
     assert outcome(summary) == (2, 2, 0, 1)
