@@ -1,28 +1,28 @@
 -- name: create
--- How many jobs there are of each kind in each state: now, where `upto` is the largest bigint, and at the end of each stretch of so many positions
--- (COUNTS_STRETCH) in which a job came there or left, so that the past need not be counted from the beginning. A row stays when it has fallen to 0.
--- Beside them, where `span_s` is not 0, how many there are now of those that were created within so many seconds, of any kind, and how they stand, so
--- that a range of creation times need not be counted: `upto` is then where the span ends, in microseconds since the year 1.
+-- How many jobs of each kind, by type and command, are in each state; and, where `span_s` is not 0, how many of those of any kind that were created
+-- within so many seconds, so that a range of creation times need not be counted: `span_upto` is where such a span ends, in microseconds since the
+-- year 1. Each at the end of every stretch of so many positions (COUNTS_STRETCH) in which a job came there or left, `upto`, so that the past need not
+-- be counted from the beginning; the `latest` of them is how many there are now. A row stays when it has fallen to 0.
 CREATE TABLE {table} (
   project text COLLATE "C" NOT NULL,
+  span_s integer NOT NULL,
+  span_upto bigint NOT NULL,
   type text COLLATE "C" NOT NULL,
   command text COLLATE "C" NOT NULL,
-  state text COLLATE "C" NOT NULL,
-  span_s integer NOT NULL,
   upto bigint NOT NULL,
-  jobs bigint NOT NULL,
-  created bigint,
-  queued bigint,
-  processing bigint,
-  succeeded bigint,
-  failed bigint,
-  canceled bigint,
-  PRIMARY KEY (project, type, command, state, span_s, upto)
+  latest boolean NOT NULL,
+  created bigint NOT NULL,
+  queued bigint NOT NULL,
+  processing bigint NOT NULL,
+  succeeded bigint NOT NULL,
+  failed bigint NOT NULL,
+  canceled bigint NOT NULL,
+  PRIMARY KEY (project, span_s, span_upto, type, command, upto)
 )
 
 -- name: index
 -- What finds the counts of now among those of the past.
-CREATE INDEX ON {table} (project, type, command, state) WHERE upto = 9223372036854775807
+CREATE INDEX ON {table} (project, span_s, span_upto, type, command) WHERE latest
 
 -- name: fold
 -- Move each job that changed its state behind one position up to another from its old count to its new, and answer how many events it took.
@@ -42,11 +42,11 @@ WITH stored AS MATERIALIZED (
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
 ), moved AS (
   -- Every move counts, those within the range too, so that the rows do not depend on how the log was cut into ranges.
-  SELECT job_id, topic AS entered, version, position, lag(topic) OVER lives AS left, lead(topic) OVER lives IS NULL AS last
+  SELECT job_id, topic AS entered, version, position, lag(topic) OVER lives AS left
   FROM stored WHERE moves WINDOW lives AS (PARTITION BY job_id ORDER BY version)
 ), crossed AS (
   -- Where a job stood before the range is looked up in the log, so that this read model needs no other.
-  SELECT m.job_id, m.entered, m.position, coalesce(m.left, before.topic) AS left, m.left IS NULL AS first, m.last
+  SELECT m.job_id, m.entered, m.position, coalesce(m.left, before.topic) AS left
   FROM moved m
   LEFT JOIN LATERAL (
     -- Only where the range does not say it: outside, the condition would be tried after looking.
@@ -56,63 +56,68 @@ WITH stored AS MATERIALIZED (
     ORDER BY e.originator_version DESC LIMIT 1
   ) before ON true
 ), told AS MATERIALIZED (
-  -- What a job is about is said once, when it is created; read again only of older jobs that moved.
+  -- What a job is about is said once, when it is created (`born`, in microseconds since the year 1); read again only of older jobs that moved.
   SELECT job_id, project, event ->> 'type' AS type, coalesce(event ->> 'command', '') AS command,
-         coalesce((event ->> 'created_at')::timestamptz, at) AS created_at
+         (extract(epoch FROM coalesce((event ->> 'created_at')::timestamptz, at)) * 1000000)::bigint + 62135596800000000 AS born
   FROM stored WHERE version = 1 AND topic = 'job.created'
   UNION ALL
   SELECT x.job_id, c.project, b.event ->> 'type', coalesce(b.event ->> 'command', ''),
-         CASE WHEN x.moves THEN coalesce((b.event ->> 'created_at')::timestamptz, c.occurred_at, c.recorded_at) END
+         (extract(epoch FROM coalesce((b.event ->> 'created_at')::timestamptz, c.occurred_at, c.recorded_at)) * 1000000)::bigint + 62135596800000000
   FROM (SELECT job_id, bool_or(moves) AS moves FROM stored GROUP BY job_id HAVING min(version) > 1) x
   JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
   CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN {c_body} -> 'event' END AS event OFFSET 0) b
-), delta AS (
-  SELECT t.project, t.type, t.command,
-         CASE n.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing'
-                      WHEN 'job.succeeded' THEN 'Succeeded' WHEN 'job.failed' THEN 'Failed' WHEN 'job.canceled' THEN 'Canceled'
-         END AS state,
-         (x.position + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto, sum(n.jobs) AS jobs
+), went AS (
+  -- Job by job first, as they lie already: kinds are dear to compare.
+  SELECT x.job_id, (x.position + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto,
+         (count(*) FILTER (WHERE x.entered = 'job.created') - count(*) FILTER (WHERE x.left = 'job.created'))::integer AS created,
+         (count(*) FILTER (WHERE x.entered = 'job.queued') - count(*) FILTER (WHERE x.left = 'job.queued'))::integer AS queued,
+         (count(*) FILTER (WHERE x.entered = 'job.started') - count(*) FILTER (WHERE x.left = 'job.started'))::integer AS processing,
+         (count(*) FILTER (WHERE x.entered = 'job.succeeded') - count(*) FILTER (WHERE x.left = 'job.succeeded'))::integer AS succeeded,
+         (count(*) FILTER (WHERE x.entered = 'job.failed') - count(*) FILTER (WHERE x.left = 'job.failed'))::integer AS failed,
+         (count(*) FILTER (WHERE x.entered = 'job.canceled') - count(*) FILTER (WHERE x.left = 'job.canceled'))::integer AS canceled
   FROM crossed x
-  JOIN told t USING (job_id)
-  CROSS JOIN LATERAL (VALUES (x.entered, 1), (x.left, -1)) n (topic, jobs)
-  WHERE n.topic IS NOT NULL
-  GROUP BY 1, 2, 3, 4, 5
-), summed AS (
-  SELECT d.project, d.type, d.command, d.state, d.upto, coalesce(c.jobs, 0) + sum(d.jobs) OVER so_far AS jobs,
-         lead(d.upto) OVER so_far IS NULL AS last
-  FROM delta d
-  LEFT JOIN {table} c ON (c.project, c.type, c.command, c.state) = (d.project, d.type, d.command, d.state) AND c.upto = 9223372036854775807
-  WINDOW so_far AS (PARTITION BY d.project, d.type, d.command, d.state ORDER BY d.upto)
-), counted AS (
-  INSERT INTO {table} (project, type, command, state, span_s, upto, jobs)
-  SELECT project, type, command, state, 0, upto, jobs FROM summed
-  UNION ALL SELECT project, type, command, state, 0, 9223372036854775807, jobs FROM summed WHERE last
-  ON CONFLICT (project, type, command, state, span_s, upto) DO UPDATE SET jobs = excluded.jobs
-), stood AS MATERIALIZED (
-  -- Of all that a job did in the range only how it stood before and how it stands behind it matters to the spans. The shortest comes first.
-  SELECT t.project, m.at / (%(spans_s)s::integer[])[1] / 1000000 AS nth,
-         sum(n.jobs) AS jobs, sum(n.jobs) FILTER (WHERE n.topic = 'job.created') AS created, sum(n.jobs) FILTER (WHERE n.topic = 'job.queued') AS queued,
-         sum(n.jobs) FILTER (WHERE n.topic = 'job.started') AS processing, sum(n.jobs) FILTER (WHERE n.topic = 'job.succeeded') AS succeeded,
-         sum(n.jobs) FILTER (WHERE n.topic = 'job.failed') AS failed, sum(n.jobs) FILTER (WHERE n.topic = 'job.canceled') AS canceled
-  FROM crossed x
-  JOIN told t USING (job_id)
-  CROSS JOIN LATERAL (SELECT (extract(epoch FROM t.created_at) * 1000000)::bigint + 62135596800000000 AS at) m
-  CROSS JOIN LATERAL (VALUES (x.entered, 1, x.last), (x.left, -1, x.first)) n (topic, jobs, counts)
-  WHERE n.counts AND n.topic IS NOT NULL
   GROUP BY 1, 2
-), spanned AS (
-  INSERT INTO {table} AS c (project, type, command, state, span_s, upto, jobs, created, queued, processing, succeeded, failed, canceled)
-  SELECT s.project, '', '', '', w.span_s, w.upto, sum(s.jobs), coalesce(sum(s.created), 0), coalesce(sum(s.queued), 0),
-         coalesce(sum(s.processing), 0), coalesce(sum(s.succeeded), 0), coalesce(sum(s.failed), 0), coalesce(sum(s.canceled), 0)
-  FROM stood s
+), delta AS (
+  SELECT t.project, t.type, t.command, t.born / (%(spans_s)s::integer[])[1] / 1000000 AS nth, w.upto,
+         sum(w.created)::integer AS created, sum(w.queued)::integer AS queued, sum(w.processing)::integer AS processing,
+         sum(w.succeeded)::integer AS succeeded, sum(w.failed)::integer AS failed, sum(w.canceled)::integer AS canceled
+  FROM went w
+  JOIN told t USING (job_id)
+  GROUP BY 1, 2, 3, 4, 5
+), changed AS (
+  -- Of its kind, and of each span that it lies in: the shortest is the first.
+  SELECT d.project, w.span_s, w.span_upto, w.type, w.command, d.upto,
+         sum(d.created)::integer AS created, sum(d.queued)::integer AS queued, sum(d.processing)::integer AS processing,
+         sum(d.succeeded)::integer AS succeeded, sum(d.failed)::integer AS failed, sum(d.canceled)::integer AS canceled
+  FROM delta d
   CROSS JOIN LATERAL (
-    SELECT w.span_s, (s.nth / (w.span_s / (%(spans_s)s::integer[])[1]) + 1) * w.span_s * 1000000 AS upto FROM unnest(%(spans_s)s::integer[]) w (span_s)
+    SELECT 0 AS span_s, 0::bigint AS span_upto, d.type, d.command
+    UNION ALL
+    SELECT w.span_s, (d.nth / (w.span_s / (%(spans_s)s::integer[])[1]) + 1) * w.span_s * 1000000, '', '' FROM unnest(%(spans_s)s::integer[]) w (span_s)
   ) w
-  GROUP BY s.project, w.span_s, w.upto
-  ON CONFLICT (project, type, command, state, span_s, upto) DO UPDATE
-  SET jobs = c.jobs + excluded.jobs, created = c.created + excluded.created, queued = c.queued + excluded.queued,
-      processing = c.processing + excluded.processing, succeeded = c.succeeded + excluded.succeeded, failed = c.failed + excluded.failed,
-      canceled = c.canceled + excluded.canceled
+  GROUP BY 1, 2, 3, 4, 5, 6
+), stood AS (
+  -- How many there were before, in each of them.
+  SELECT b.* FROM (SELECT DISTINCT project, span_s, span_upto, type, command FROM changed) c
+  CROSS JOIN LATERAL (
+    SELECT * FROM {table} t
+    WHERE (t.project, t.span_s, t.span_upto, t.type, t.command) = (c.project, c.span_s, c.span_upto, c.type, c.command)
+    ORDER BY t.upto DESC LIMIT 1
+  ) b
+), counted AS (
+  INSERT INTO {table} (project, span_s, span_upto, type, command, upto, latest, created, queued, processing, succeeded, failed, canceled)
+  SELECT project, span_s, span_upto, type, command, upto, lead(upto) OVER so_far IS NULL, sum(sum(created)) OVER so_far,
+         sum(sum(queued)) OVER so_far, sum(sum(processing)) OVER so_far, sum(sum(succeeded)) OVER so_far, sum(sum(failed)) OVER so_far,
+         sum(sum(canceled)) OVER so_far
+  FROM (
+    SELECT project, span_s, span_upto, type, command, upto, created, queued, processing, succeeded, failed, canceled FROM changed
+    UNION ALL SELECT project, span_s, span_upto, type, command, upto, created, queued, processing, succeeded, failed, canceled FROM stood
+  ) c
+  GROUP BY project, span_s, span_upto, type, command, upto
+  WINDOW so_far AS (PARTITION BY project, span_s, span_upto, type, command ORDER BY upto)
+  ON CONFLICT (project, span_s, span_upto, type, command, upto) DO UPDATE
+  SET latest = excluded.latest, created = excluded.created, queued = excluded.queued, processing = excluded.processing,
+      succeeded = excluded.succeeded, failed = excluded.failed, canceled = excluded.canceled
 )
 -- Events of a job whose creation is nowhere are not taken.
 SELECT count(*) FILTER (WHERE known) FROM stored WHERE job_id IN (SELECT job_id FROM told)
@@ -125,26 +130,34 @@ WITH stay AS (
          (extract(epoch FROM j.created_at) * 1000000)::bigint + 62135596800000000 AS at
   FROM projections.job_states t JOIN projections.jobs j ON j.id = t.job_id
   WHERE t.position <= %(to)s AND coalesce(t.left_position > %(to)s, true)
-)
-SELECT coalesce(s.project, h.project) AS of_project, coalesce(s.project, h.project) AS project, coalesce(s.type, h.type) AS type,
-       coalesce(s.command, h.command) AS command, coalesce(s.state, h.state) AS state, coalesce(s.span_s, h.span_s) AS span_s,
-       coalesce(s.upto, h.upto) AS upto
-FROM (SELECT * FROM {scratch} WHERE span_s > 0 OR upto = 9223372036854775807 OR upto <= %(to)s) s
-FULL JOIN (
-  SELECT project, type, command, state, 0 AS span_s, 9223372036854775807 AS upto, count(*) AS jobs, NULL::bigint AS created, NULL::bigint AS queued,
-         NULL::bigint AS processing, NULL::bigint AS succeeded, NULL::bigint AS failed, NULL::bigint AS canceled
-  FROM stay GROUP BY 1, 2, 3, 4
-  UNION ALL
-  SELECT t.project, '', '', '', w.span_s, w.upto, count(*), count(*) FILTER (WHERE t.state = 'Created'),
-         count(*) FILTER (WHERE t.state = 'Queued'), count(*) FILTER (WHERE t.state = 'Processing'), count(*) FILTER (WHERE t.state = 'Succeeded'),
-         count(*) FILTER (WHERE t.state = 'Failed'), count(*) FILTER (WHERE t.state = 'Canceled')
+), standing AS (
+  SELECT t.project, w.span_s, w.span_upto, w.type, w.command,
+         count(*) FILTER (WHERE t.state = 'Created') AS created, count(*) FILTER (WHERE t.state = 'Queued') AS queued,
+         count(*) FILTER (WHERE t.state = 'Processing') AS processing, count(*) FILTER (WHERE t.state = 'Succeeded') AS succeeded,
+         count(*) FILTER (WHERE t.state = 'Failed') AS failed, count(*) FILTER (WHERE t.state = 'Canceled') AS canceled
   FROM stay t
   CROSS JOIN LATERAL (
-    SELECT w.span_s, (t.at / 1000000 / w.span_s + 1) * w.span_s * 1000000 AS upto FROM unnest(%(spans_s)s::integer[]) w (span_s)
+    SELECT 0 AS span_s, 0::bigint AS span_upto, t.type, t.command
+    UNION ALL
+    SELECT w.span_s, (t.at / 1000000 / w.span_s + 1) * w.span_s * 1000000, '', '' FROM unnest(%(spans_s)s::integer[]) w (span_s)
   ) w
-  GROUP BY t.project, w.span_s, w.upto
-  UNION ALL SELECT * FROM {live} WHERE span_s = 0 AND upto <= %(to)s
-) h ON (h.project, h.type, h.command, h.state, h.span_s, h.upto) = (s.project, s.type, s.command, s.state, s.span_s, s.upto)
-WHERE CASE WHEN coalesce(s.span_s, h.span_s) > 0 THEN s IS DISTINCT FROM h
-           WHEN coalesce(s.upto, h.upto) = 9223372036854775807 THEN coalesce(s.jobs, 0) <> coalesce(h.jobs, 0)
-           ELSE s.jobs IS DISTINCT FROM h.jobs END
+  GROUP BY 1, 2, 3, 4, 5
+), differing AS (
+  SELECT coalesce(s.project, h.project) AS project, coalesce(s.span_s, h.span_s) AS span_s, coalesce(s.span_upto, h.span_upto) AS span_upto,
+         coalesce(s.type, h.type) AS type, coalesce(s.command, h.command) AS command, coalesce(s.upto, %(to)s) AS upto
+  FROM (
+    SELECT * FROM {scratch} WHERE latest AND (created, queued, processing, succeeded, failed, canceled) <> (0, 0, 0, 0, 0, 0)
+  ) s
+  FULL JOIN standing h ON (h.project, h.span_s, h.span_upto, h.type, h.command) = (s.project, s.span_s, s.span_upto, s.type, s.command)
+  WHERE (s.created, s.queued, s.processing, s.succeeded, s.failed, s.canceled)
+    IS DISTINCT FROM (h.created, h.queued, h.processing, h.succeeded, h.failed, h.canceled)
+  UNION
+  SELECT coalesce(s.project, h.project), coalesce(s.span_s, h.span_s), coalesce(s.span_upto, h.span_upto), coalesce(s.type, h.type),
+         coalesce(s.command, h.command), coalesce(s.upto, h.upto)
+  FROM (SELECT * FROM {scratch} WHERE upto <= %(to)s) s
+  FULL JOIN (SELECT * FROM {live} WHERE upto <= %(to)s) h
+    ON (h.project, h.span_s, h.span_upto, h.type, h.command, h.upto) = (s.project, s.span_s, s.span_upto, s.type, s.command, s.upto)
+  WHERE (s.created, s.queued, s.processing, s.succeeded, s.failed, s.canceled)
+    IS DISTINCT FROM (h.created, h.queued, h.processing, h.succeeded, h.failed, h.canceled)
+)
+SELECT project AS of_project, d.* FROM differing d

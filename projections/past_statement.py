@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
 from ledger.past import AsOf
-from projections import past_total, past_way, statement
+from projections import past_total, past_way, statement, total
 from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import SORTS
@@ -100,7 +100,7 @@ def gathered(
     behind, happened = isinstance(query.window, After), then.happened is not None
     sort = tuple(SORTS[one.column].column for one in query.sort)
     counting = past_total.way(query)
-    if counting == "range":
+    if counting == "spans":
         values |= past_total.values(query)
     shape = Shape(clauses, order, behind, counting, going, happened, parted, columns, sort, seeing)
     return _gathered(shape), values
@@ -249,13 +249,17 @@ def revised(columns: tuple[str, ...] = ()) -> bytes:
 def _tally(happened: bool) -> bytes:
     jobs = TEXTS["walk_happened"]
     counted = TEXTS["tallied_happened"].format(state=TEXTS["state"], jobs=jobs)
-    tallied = counted if happened else past_total.TEXTS["tallied"]
+    tallied = counted if happened else past_total.TALLIED
     return TEXTS["tally"].format(reached=TEXTS["reached"], tallied=tallied).as_bytes()
 
 
 def _total(shape: Shape) -> Composable:
-    # No order matters to a number.
-    counting = replace(shape, way="walk") if shape.way == "touch" else shape
+    # No order matters to a number, and at the ends of a range few jobs are counted.
+    spans = shape.total == "spans"
+    counting = replace(shape, way="walk") if spans or shape.way == "touch" else shape
+    if spans:
+        others = tuple(one for one in shape.clauses if not total.is_bound(one.column))
+        counting = replace(counting, clauses=others)
     rows = ((branch.jobs, _conditions(counting, branch)) for branch in _branches(counting))
     return past_total.text(shape.total, shape.clauses, rows)
 
@@ -264,7 +268,7 @@ def _bounded(shape: Shape) -> Composable:
     column = "number" if shape.order[0].column == "number" else "created_at"
     most = "number_to" if column == "number" else "created_to"
     return TEXTS["bounded"].format(
-        column=Identifier(column), births=past_total.TEXTS["births"], most=Identifier(most)
+        column=Identifier(column), births=past_total.BIRTHS, most=Identifier(most)
     )
 
 

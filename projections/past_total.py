@@ -1,17 +1,12 @@
 """Totals of the past: how many jobs a question was about as of a position, without counting them where numbers tell.
 
-Invariants: exact; by state, type and command from the counts of then; behind a range of creation times from what creations say; anything else is
-counted. A creation says how many jobs its project had then, itself among them, and between which times all of them were created. Of the jobs that a
-project had at a position, those created up to a bound are none or all where the last creation by then says so. Else let one job of now, created up to
-the bound, say that with it there were N, none of them later than the bound. It came before the position, since at that some job was later than the
-bound, and what was said does not shrink. So there are at least N, which came with it or before; and at most as many as lie up to the bound now. Where
-these are N, too, there are N. (Spans and jobs that lag or differ can only be too many: they have reached the position, or there is no answer.)
-It fails where jobs did not come in the order of their times. Units: jobs."""
+Invariants: exact; known where `total` knows it of now, by the same counts as they were where the last stretch of positions ended, by what has become
+since of the few jobs to which something happened, and of a range by the jobs at its ends. Anything else is counted, and whatever is asked by what had
+happened. Units: jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,19 +15,20 @@ from psycopg.sql import SQL, Composable, Identifier, Placeholder
 from ledger import sql
 from projections import total
 from projections.form import Clause
-from projections.past_way import COUNTED
 from projections.question import Query
-from projections.spans import EARLIEST, LATEST, upto
-from projections.total import array
 
 # The comment that introduces a query is for people.
-TEXTS: Final = MappingProxyType(
+_TEXTS: Final = MappingProxyType(
     {name: SQL(text.partition("\n")[2].strip()) for name, text in sql.load(__file__).items()}
 )
-# people: the number of a creation; kinds: counts by state, type and command; range: creations and spans; rows: jobs.
-Way: TypeAlias = Literal["untold", "people", "kinds", "range", "rows"]
+# people: the number of a creation; kinds: counts by state, type and command; spans: those of creation times; rows: jobs.
+Way: TypeAlias = Literal["untold", "people", "kinds", "spans", "rows"]
 
-_MICROSECOND: Final = timedelta(microseconds=1)
+BIRTHS: Final = _TEXTS["births"]
+TALLIED: Final = _TEXTS["tallied"].format(
+    stood=_TEXTS["stood"], states=total.STATES, changed=_TEXTS["changed"]
+)
+_PEOPLE: Final = _TEXTS["people"].format(births=BIRTHS)
 
 
 def way(query: Query) -> Way:
@@ -41,23 +37,18 @@ def way(query: Query) -> Way:
         return "untold"
     if query.as_of is not None and query.as_of.happened is not None:
         return "rows"
-    columns = {one.filter.column for one in query.conditions}
-    if not columns:
-        return "people"
-    if columns <= COUNTED:
-        return "kinds"
-    return "range" if all(map(total.is_bound, columns)) else "rows"
+    return total.way(query.conditions) if query.conditions else "people"
 
 
 def text(
     found: Way, clauses: Iterable[Clause], rows: Iterable[tuple[Composable, Sequence[Composable]]]
 ) -> Composable:
-    """The total as an expression. `rows`: the jobs to count where nobody knows it, of each kind, and the conditions on them."""
+    """The total as an expression. `rows`: the jobs to count where nobody knows it, or at the ends of a range; of each kind, and the conditions."""
     match found:
         case "untold":
             return SQL("NULL::bigint")
         case "people":
-            return TEXTS["people"].format(births=TEXTS["births"])
+            return _PEOPLE
         case "kinds":
             conditions = SQL(" AND ").join(
                 SQL("{} = ANY({})" if one.many else "{} = {}").format(
@@ -65,34 +56,23 @@ def text(
                 )
                 for one in clauses
             )
-            return TEXTS["kinds"].format(tallied=TEXTS["tallied"], conditions=conditions)
-        case "range":
-            return TEXTS["range"].format(births=TEXTS["births"], rows=_counted(rows))
+            return _TEXTS["kinds"].format(tallied=TALLIED, conditions=conditions)
+        case "spans":
+            [ends] = map(_matching, rows)
+            return _TEXTS["spans"].format(
+                stood=_TEXTS["stood"], states=total.STATES, changed=_TEXTS["changed"], rows=ends
+            )
         case "rows":
-            return _counted(rows)
+            counted = (_TEXTS["rows"].format(rows=_matching(one)) for one in rows)
+            return SQL(" + ").join(counted)
 
 
 def values(query: Query) -> dict[str, Any]:
-    """What a total behind a range takes beside the conditions' own values, as text: each of its bounds, which itself lies within or before it."""
-    since, until = total.bounds(query.conditions)
-    bounds = [(1, LATEST if until is None else until)]
-    if since is not None and since > EARLIEST:
-        bounds.append((-1, since - _MICROSECOND))
-    covered = [upto(bound) for _, bound in bounds]
-    spans = [(nth, one) for nth, (some, _) in enumerate(covered, start=1) for one in some]
-    return {
-        "bound_sign": array(sign for sign, _ in bounds),
-        "bound_upto": array(bound.isoformat() for _, bound in bounds),
-        "bound_since": array(since.isoformat() for _, since in covered),
-        "span_bound": array(nth for nth, _ in spans),
-        "span_s": array(one.span_s for _, one in spans),
-        "span_after": array(one.after for _, one in spans),
-        "span_upto": array(one.upto for _, one in spans),
-    }
+    """What a total by spans takes beside the conditions' own values."""
+    since, until = total.covered(query.conditions).within
+    return total.values(query.conditions) | {"spans_since": since, "spans_until": until}
 
 
-def _counted(rows: Iterable[tuple[Composable, Sequence[Composable]]]) -> Composable:
-    return SQL(" + ").join(
-        TEXTS["rows"].format(jobs=jobs, conditions=SQL(" AND ").join(conditions))
-        for jobs, conditions in rows
-    )
+def _matching(rows: tuple[Composable, Sequence[Composable]]) -> Composable:
+    jobs, conditions = rows
+    return SQL("{} WHERE {}").format(jobs, SQL(" AND ").join(conditions))

@@ -40,8 +40,6 @@ _STANDING: Final = frozenset({"state", "outcome", "phase"})
 # Names that few jobs share: the shortest way to them is by these.
 _NAMES: Final = frozenset({"id", "number", "request_id", "source_id"})
 _RARE: Final = _NAMES | {"object", "owner"}
-# What the counts are kept by.
-COUNTED: Final = frozenset({"state", "type", "command"})
 
 
 def way(query: Query, then: AsOf) -> Way:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ledger import settings, sql, store
 from ledger.codec import Row, decode
 from ledger.errors import Invalid
-from ledger.job import Job
+from ledger.job import Job, State
 from ledger.sight import Sight, array, rows
 from ledger.store import Connection
 from projections import listed, past, row, statement
@@ -21,6 +21,9 @@ from projections.question import Count, Counts, Events, Feed, Named, Page, Query
 from projections.reader import read
 
 SQL = sql.load(__file__)
+
+# In the order in which a tally tells them.
+_STATES = sorted(state.value for state in State)
 
 
 async def find(
@@ -59,10 +62,14 @@ async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Co
     if asked.as_of is not None:
         return await past.tally(connection, asked, asked.as_of, sight)
     values = {"project": asked.project, "sight": array(sight)}
-    [(reached, *counts)] = await read(connection, None, statement.tally(), values)
-    if counts[0] is None:
-        return Counts((), reached)
-    return Counts(tuple(map(Count, *counts)), reached)
+    [(reached, *told)] = await read(connection, None, statement.tally(), values)
+    counts = [
+        Count(type_, command, state, jobs)
+        for type_, command, *standing in zip(*(column or () for column in told), strict=True)
+        for state, jobs in zip(_STATES, standing, strict=True)
+        if jobs
+    ]
+    return Counts(tuple(counts), reached)
 
 
 async def feed(connection: Connection, asked: Feed, sight: Sight = None) -> Events:

@@ -14,8 +14,8 @@ from typing import Final
 # Each a whole number of the one before, so that a range is a few dozen of them: five minutes, four hours, 8 days, 384 days. At 10 jobs a second half
 # of the shortest is 1,500 jobs. Never change them without another VERSION of job_counts.
 SPANS_S: Final = (300, 14_400, 691_200, 33_177_600)
-EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-LATEST: Final = datetime.max.replace(tzinfo=UTC)
+_BEGAN: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = 1_000_000
 # Where no span begins or ends any more.
@@ -47,6 +47,13 @@ class Covered:
     spans: tuple[Span, ...]
     ends: tuple[End, ...]
 
+    @property
+    def within(self) -> tuple[datetime, datetime]:
+        """The first and the last time in its spans; the last before the first where they hold none."""
+        first = min((one.after for one in self.spans), default=_NEVER)
+        last = max((one.upto for one in self.spans), default=_NEVER)
+        return (_LAST, _BEGAN) if first > _place(_LAST) else (_time(first), _time(last - 1))
+
 
 def cover(since: datetime | None, until: datetime | None) -> Covered:
     """What a range is made of. None: it has no bound there."""
@@ -61,13 +68,6 @@ def cover(since: datetime | None, until: datetime | None) -> Covered:
     if until is not None:
         ends += _end(stop, last, -1)
     return Covered(tuple(_spans(first, last)), tuple(ends))
-
-
-def upto(until: datetime) -> tuple[tuple[Span, ...], datetime]:
-    """All that is no later than a time: spans, and from when on it is to be counted one by one, up to the time itself."""
-    shortest = SPANS_S[0] * _SECOND
-    last = (_place(until) + 1) // shortest * shortest
-    return tuple(_spans(0, last)), _time(last)
 
 
 def _spans(first: int, last: int) -> Iterator[Span]:
@@ -102,9 +102,9 @@ def _nearest(place: int, length: int) -> int:
 
 
 def _place(moment: datetime) -> int:
-    return (moment - EARLIEST) // _MICROSECOND
+    return (moment - _BEGAN) // _MICROSECOND
 
 
 def _time(place: int) -> datetime:
     """No job is behind the last time that there is."""
-    return LATEST if place > _place(LATEST) else EARLIEST + place * _MICROSECOND
+    return _LAST if place > _place(_LAST) else _BEGAN + place * _MICROSECOND

@@ -54,15 +54,16 @@ CROSS JOIN LATERAL (
 ) j
 
 -- name: tally
--- How far the counters of one project are, and the counters, a column a value. The sight is set in the statement itself, as in by_id.
-SELECT p.reached, p.types, p.commands, p.states, p.jobs
+-- How far the counters of one project are, and the counters, a column a value, states in the order of their names. The sight is set in the statement
+-- itself, as in by_id.
+SELECT p.*
 FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
 CROSS JOIN LATERAL (
-  SELECT (SELECT reached.job_counts FROM ({reached}) reached) AS reached, array_agg(c.type) AS types, array_agg(nullif(c.command, '')) AS commands,
-         array_agg(c.state) AS states, array_agg(c.jobs) AS jobs
+  SELECT (SELECT reached.job_counts FROM ({reached}) reached) AS reached, array_agg(k.type), array_agg(nullif(k.command, '')),
+         array_agg(k.canceled), array_agg(k.created), array_agg(k.failed), array_agg(k.processing), array_agg(k.queued), array_agg(k.succeeded)
   FROM (
-    SELECT j.type, j.command, j.state, j.jobs FROM projections.job_counts j
-    WHERE j.project = %(project)s AND j.upto = 9223372036854775807 AND j.jobs > 0 AND seen.sight IS NOT NULL
-    ORDER BY j.type, j.command, j.state
-  ) c
+    SELECT * FROM projections.job_counts k
+    WHERE k.project = %(project)s AND k.span_s = 0 AND k.span_upto = 0 AND k.latest AND seen.sight IS NOT NULL
+    ORDER BY k.type, k.command
+  ) k
 ) p

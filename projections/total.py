@@ -16,7 +16,7 @@ from ledger import sql
 from ledger.job import State
 from projections.filters import Condition
 from projections.fixed import NAMES, STANDS
-from projections.spans import cover
+from projections.spans import Covered, cover
 
 # The comment that introduces a query is for people.
 _TEXTS: Final = MappingProxyType(
@@ -25,6 +25,7 @@ _TEXTS: Final = MappingProxyType(
 # kinds: counters by state, type and command; spans: those of creation times; rows: jobs.
 Way: TypeAlias = Literal["untold", "kinds", "spans", "rows"]
 
+STATES: Final = _TEXTS["states"]
 _KINDS: Final = frozenset({"state", "type", "command"})
 _RANGE: Final = "created_at"
 _ALL: Final = frozenset(State)
@@ -47,7 +48,7 @@ def text(found: Way, conditions: Iterable[Composable], others: Iterable[Composab
         return SQL("NULL::bigint")
     conjunction = SQL(" AND ")
     return _TEXTS[found].format(
-        conditions=conjunction.join(conditions), others=conjunction.join(others)
+        conditions=conjunction.join(conditions), others=conjunction.join(others), states=STATES
     )
 
 
@@ -58,27 +59,27 @@ def is_bound(column: str) -> bool:
 
 def values(conditions: Sequence[Condition]) -> dict[str, Any]:
     """What a total by spans takes beside the conditions' own values. As text, so that a statement's parameters are of the same types each time."""
-    covered = cover(*bounds(conditions))
+    range_ = covered(conditions)
     return {
-        "span_s": array(one.span_s for one in covered.spans),
-        "span_after": array(one.after for one in covered.spans),
-        "span_upto": array(one.upto for one in covered.spans),
-        "span_states": array(_states(conditions) or ()),
-        "end_sign": array(one.sign for one in covered.ends),
-        "end_since": array(one.since.isoformat() for one in covered.ends),
-        "end_until": array(one.until.isoformat() for one in covered.ends),
+        "span_s": _array(one.span_s for one in range_.spans),
+        "span_after": _array(one.after for one in range_.spans),
+        "span_upto": _array(one.upto for one in range_.spans),
+        "span_states": _array(_states(conditions) or ()),
+        "end_sign": _array(one.sign for one in range_.ends),
+        "end_since": _array(one.since.isoformat() for one in range_.ends),
+        "end_until": _array(one.until.isoformat() for one in range_.ends),
     }
 
 
-def bounds(conditions: Iterable[Condition]) -> tuple[datetime | None, datetime | None]:
-    """Between which times jobs were created, both within the range; None: it has no bound there."""
+def covered(conditions: Iterable[Condition]) -> Covered:
+    """What the range between which jobs were created is made of."""
     since: list[datetime] = []
     until: list[datetime] = []
     for one in conditions:
         if one.filter.column == _RANGE:
             found = since if one.filter.operator == ">=" else until
             found += [value for value in one.values if isinstance(value, datetime)]
-    return max(since, default=None), min(until, default=None)
+    return cover(max(since, default=None), min(until, default=None))
 
 
 def _states(conditions: Iterable[Condition]) -> frozenset[State] | None:
@@ -99,6 +100,6 @@ def _states(conditions: Iterable[Condition]) -> frozenset[State] | None:
     return states if whole else None
 
 
-def array(elements: Iterable[object]) -> str:
+def _array(elements: Iterable[object]) -> str:
     """The text of a PostgreSQL array."""
     return "{" + ",".join(map(str, elements)) + "}"

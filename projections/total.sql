@@ -1,8 +1,20 @@
+-- name: states
+-- A row of counts as a row for each state.
+(VALUES ('Created' COLLATE "C", k.created), ('Queued', k.queued), ('Processing', k.processing), ('Succeeded', k.succeeded), ('Failed', k.failed),
+        ('Canceled', k.canceled)) n (state, jobs)
+
 -- name: kinds
 -- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.
 (SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
              ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
- FROM (SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs FROM projections.job_counts j WHERE j.upto = 9223372036854775807 AND {conditions}) c)
+ FROM (
+  SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs
+  FROM (
+    SELECT k.project, k.type, k.command, n.state, n.jobs
+    FROM projections.job_counts k CROSS JOIN LATERAL {states} WHERE k.latest AND k.span_s = 0 AND k.span_upto = 0
+  ) j
+  WHERE {conditions}
+ ) c)
 
 -- name: spans
 -- The same behind a range of creation times: what its spans hold, each by a walk of its own (OFFSET 0), and what is added or taken away at its ends.
@@ -17,14 +29,10 @@
       FROM unnest(%(span_s)s::integer[], %(span_after)s::bigint[], %(span_upto)s::bigint[]) s (span_s, after, upto)
       CROSS JOIN LATERAL (
         SELECT * FROM projections.job_counts one
-        WHERE one.project = %(project)s AND one.type = '' AND one.command = '' AND one.state = '' AND one.span_s = s.span_s
-          AND one.upto > s.after AND one.upto <= s.upto OFFSET 0
+        WHERE one.project = %(project)s AND one.span_s = s.span_s AND one.span_upto > s.after AND one.span_upto <= s.upto AND one.latest OFFSET 0
       ) k
     ) k
-    CROSS JOIN LATERAL (
-      VALUES ('Created', k.created), ('Queued', k.queued), ('Processing', k.processing), ('Succeeded', k.succeeded), ('Failed', k.failed),
-             ('Canceled', k.canceled)
-    ) n (state, jobs)
+    CROSS JOIN LATERAL {states}
     WHERE n.state = ANY(%(span_states)s::text[])
   ) + (
     SELECT coalesce(sum(e.sign * m.jobs), 0)::bigint

@@ -18,13 +18,12 @@ OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 def walks(query: Query | Tally) -> bool:
     """Whether one index holds the window, in its order and with nothing between, whatever the values are; and counters any total. Of the past, as it
-    `walks_back`, unless it counts first whether another way is shorter, or may have to count behind a range, which can take longer than the page."""
+    `walks_back`, unless it counts first whether another way is shorter."""
     if isinstance(query, Tally):
         return query.as_of is None
     if query.as_of is None:
         return _walks(query)
-    known = past_total.way(query) != "range"
-    return known and walks_back(query) and past_way.way(query, query.as_of) == past_way.plain(query)
+    return walks_back(query) and past_way.way(query, query.as_of) == past_way.plain(query)
 
 
 def walks_back(query: Query) -> bool:

@@ -39,42 +39,36 @@ CROSS JOIN LATERAL (SELECT convert_from(s.state, 'UTF8')::jsonb AS body OFFSET 0
 WINDOW later AS (PARTITION BY originator_id ORDER BY originator_version)
 
 -- name: job_counts
--- How many of the same jobs there are of each kind, and were at the end of each stretch of positions, and in each span of creation times, in one statement.
-INSERT INTO control.job_counts (project, type, command, state, span_s, upto, jobs, created, queued, processing, succeeded, failed, canceled)
+-- How many of the same jobs there are of each kind and in each span of creation times, and were at the end of each stretch of positions, in one statement.
+INSERT INTO control.job_counts (project, span_s, span_upto, type, command, upto, latest, created, queued, processing, succeeded, failed, canceled)
 WITH told AS (
-  SELECT c.originator_id, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command
+  SELECT c.originator_id, b.event ->> 'type' AS type, coalesce(b.event ->> 'command', '') AS command,
+         ((extract(epoch FROM c.recorded_at) * 1000000)::bigint + 62135596800000000) / 300000000 AS nth
   FROM ledger.stored_events c
   CROSS JOIN LATERAL (SELECT convert_from(c.state, 'UTF8')::jsonb -> 'event' AS event OFFSET 0) b
   WHERE c.originator_version = 1
 ), moved AS (
-  SELECT s.project, t.type, t.command, n.state, s.notification_id AS position, sum(n.jobs) OVER so_far AS jobs,
-         (s.notification_id + 1023) / 1024 * 1024 AS upto
+  SELECT s.project, t.type, t.command, t.nth, (s.notification_id + 1023) / 1024 * 1024 AS upto,
+         count(*) FILTER (WHERE s.originator_version = 1) AS created, count(*) FILTER (WHERE s.originator_version = 2) AS queued,
+         count(*) FILTER (WHERE s.originator_version = 3) AS started, count(*) FILTER (WHERE s.originator_version = 4) AS succeeded
   FROM ledger.stored_events s
   JOIN told t USING (originator_id)
+  GROUP BY 1, 2, 3, 4, 5
+), counted AS (
+  SELECT m.project, w.span_s, w.span_upto, w.type, w.command, m.upto, (sum(m.created) - sum(m.queued))::bigint AS created,
+         (sum(m.queued) - sum(m.started))::bigint AS queued, (sum(m.started) - sum(m.succeeded))::bigint AS processing,
+         sum(m.succeeded)::bigint AS succeeded
+  FROM moved m
   CROSS JOIN LATERAL (
-    VALUES (s.originator_version, 1), (s.originator_version - 1, -1)
-  ) v (version, jobs)
-  CROSS JOIN LATERAL (
-    SELECT CASE v.version WHEN 1 THEN 'Created' WHEN 2 THEN 'Queued' WHEN 3 THEN 'Processing' ELSE 'Succeeded' END AS state, v.jobs
-  ) n
-  WHERE v.version > 0
-  WINDOW so_far AS (PARTITION BY s.project, t.type, t.command, n.state ORDER BY s.notification_id ROWS UNBOUNDED PRECEDING)
+    SELECT 0 AS span_s, 0::bigint AS span_upto, m.type, m.command
+    UNION ALL SELECT w.span_s, (m.nth / (w.span_s / 300) + 1) * w.span_s * 1000000, '', '' FROM unnest(ARRAY[300, 14400, 691200, 33177600]) w (span_s)
+  ) w
+  GROUP BY 1, 2, 3, 4, 5, 6
 )
-(
-  SELECT DISTINCT ON (project, type, command, state, upto) project, type, command, state, 0, upto, jobs, NULL::bigint, NULL::bigint, NULL::bigint,
-         NULL::bigint, NULL::bigint, NULL::bigint
-  FROM (SELECT * FROM moved UNION ALL SELECT project, type, command, state, position, jobs, 9223372036854775807 FROM moved) m
-  ORDER BY project, type, command, state, upto, position DESC
-)
-UNION ALL
-SELECT c.project, '', '', '', w.span_s, (m.at / 1000000 / w.span_s + 1) * w.span_s * 1000000, count(*), count(*) FILTER (WHERE l.version = 1),
-       count(*) FILTER (WHERE l.version = 2), count(*) FILTER (WHERE l.version = 3), count(*) FILTER (WHERE l.version = 4), 0, 0
-FROM ledger.stored_events c
-JOIN (SELECT originator_id, max(originator_version) AS version FROM ledger.stored_events GROUP BY 1) l USING (originator_id)
-CROSS JOIN LATERAL (SELECT (extract(epoch FROM c.recorded_at) * 1000000)::bigint + 62135596800000000 AS at) m
-CROSS JOIN unnest(ARRAY[300, 14400, 691200, 33177600]) w (span_s)
-WHERE c.originator_version = 1
-GROUP BY 1, 5, 6
+SELECT project, span_s, span_upto, type, command, upto, lead(upto) OVER so_far IS NULL, sum(created) OVER so_far, sum(queued) OVER so_far,
+       sum(processing) OVER so_far, sum(succeeded) OVER so_far, 0, 0
+FROM counted
+WINDOW so_far AS (PARTITION BY project, span_s, span_upto, type, command ORDER BY upto)
 
 -- name: job_revisions
 -- How the same jobs stood after each of their events, and how many jobs there were at each creation, in one statement.
@@ -112,8 +106,7 @@ DROP TABLE IF EXISTS {control}
 CREATE TABLE {control} (LIKE {table} INCLUDING ALL)
 
 -- name: differing
--- How many rows there are, and how many stand in one of the two tables only. A counter that fell to 0 is as good as none.
-WITH ours AS (SELECT t::text AS line FROM {table} t WHERE (to_jsonb(t) ->> 'jobs') IS DISTINCT FROM '0'),
-     theirs AS (SELECT t::text AS line FROM {control} t WHERE (to_jsonb(t) ->> 'jobs') IS DISTINCT FROM '0')
+-- How many rows there are, and how many stand in one of the two tables only.
+WITH ours AS (SELECT t::text AS line FROM {table} t), theirs AS (SELECT t::text AS line FROM {control} t)
 SELECT (SELECT count(*) FROM ours),
        (SELECT count(*) FROM ((TABLE ours EXCEPT ALL TABLE theirs) UNION ALL (TABLE theirs EXCEPT ALL TABLE ours)) differing)

@@ -12,7 +12,7 @@ from tests.native import JOBS, create, problem
 
 OLDER = """
 DROP VIEW projections.job_counts;
-CREATE VIEW projections.job_counts AS SELECT project, type, command, state, upto, jobs FROM projections.job_counts_v3;
+CREATE VIEW projections.job_counts AS SELECT project, type, command, '' AS state, span_s, upto, created AS jobs FROM projections.job_counts_v4;
 GRANT SELECT ON projections.job_counts TO jobledger_reader"""
 
 

@@ -24,7 +24,7 @@ from projections import query
 from projections.filters import FILTERS, Condition
 from projections.question import Feed, Named, Offset, Query, Tally
 from tests.fix_jobs import A, B
-from tests.fix_questions import EVERYTHING, FEW, Asker, few, laws, queries
+from tests.fix_questions import EVERYTHING, FEW, Asker, conditions, few, laws, queries
 
 EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
 many = effort(laws, max_examples=EXAMPLES)
@@ -76,6 +76,23 @@ def test_pages_joined_are_the_list(asker: Asker, data: st.DataObject) -> None:
         assert cursor.decode(cursor.encode(page.after, asked), asked) == page.after
         asked = replace(asked, window=Offset(len(found)) if by_offset else page.after)
     assert tuple(found) == expected
+
+
+@many
+@given(st.data())
+def test_a_total_behind_a_range(asker: Asker, data: st.DataObject) -> None:
+    """With states and without; half of the jobs came in no order of their times."""
+    bounds = data.draw(st.sets(st.sampled_from(["created_from", "created_to"]), min_size=1))
+    others = data.draw(st.sets(st.sampled_from(["state", "phase", "outcome", "type"]), max_size=2))
+    asked = Query(
+        data.draw(st.sampled_from([A, B])),
+        tuple(data.draw(conditions(asker, name)) for name in (*sorted(bounds), *sorted(others))),
+        limit=EVERYTHING,
+        total=True,
+        as_of=data.draw(moments(asker)),
+    )
+    page = asker.find(asked)
+    assert (page.total, len(page.jobs)) == (len(asker.expected(asked)),) * 2
 
 
 @laws

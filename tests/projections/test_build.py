@@ -130,7 +130,7 @@ def test_a_rebuild_equals_the_live_table_and_mends_one_that_was_edited(
     first = rebuild(ledger.dsn, projection.name, lambda done, total: told.append((done, total)))
     assert (first["different"], first["position"]) == (0, len(ledger.log))
     assert told[-1] == (len(ledger.log), len(ledger.log))
-    column = {"job_counts": "jobs", "job_revisions": "failures"}.get(projection.name, "position")
+    column = {"job_counts": "created", "job_revisions": "failures"}.get(projection.name, "position")
     edited = (
         f'UPDATE projections."{projection.name}" SET "{column}" = "{column}" + 1 WHERE project = %s'
     )

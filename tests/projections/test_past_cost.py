@@ -168,12 +168,12 @@ STANDING = frozenset({"state", "outcome", "phase"})
 
 def test_what_reads_more_than_ranges_is_planned_for_its_values() -> None:
     then = AsOf(30_000)
-    owner = Condition(FILTERS["owner"], ("x",))
+    owner, type_ = (Condition(FILTERS[name], ("x",)) for name in ("owner", "type"))
     for asked in (
         Query("big", (), (Sort("owner"),), as_of=then),
         replace(ONE[-1], conditions=(owner,), total=True, as_of=then),
         replace(within(PLAIN[0]), total=True, as_of=AsOf(30_000, datetime(2024, 1, 9, tzinfo=UTC))),
-        replace(within(ONE[0]), total=True, as_of=then),
+        replace(within(replace(ONE[0], conditions=(type_,))), total=True, as_of=then),
         replace(PLAIN[0], as_of=AsOf(30_000, datetime(2024, 1, 9, tzinfo=UTC))),
         PLAIN[0],
     ):

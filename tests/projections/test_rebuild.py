@@ -34,7 +34,6 @@ from tests.fix_log import (
     rows,
 )
 
-NOW = 2**63 - 1  # the count that holds on
 LOG = LIVES
 NAMES = [projection.name for projection in PROJECTIONS]
 
@@ -110,8 +109,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     forging.execute("UPDATE projections.jobs_v1 SET owner = 'eve' WHERE number = 2")
     forging.execute("DELETE FROM projections.job_states_v2 WHERE position = 9")
     forging.execute(
-        "UPDATE projections.job_counts_v3 SET jobs = 7 WHERE state = 'Canceled' AND upto = %s",
-        (NOW,),
+        "UPDATE projections.job_counts_v4 SET canceled = 7 WHERE span_s = 0 AND latest",
     )
     forging.execute("UPDATE projections.job_revisions_v4 SET outcome = 'Failed' WHERE position = 6")
     before = tables(forging)
@@ -119,7 +117,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     keys = {
         JOBS.name: (ids[2],),
         JOB_STATES.name: (ids[1], "5"),
-        JOB_COUNTS.name: ("demo", "VirtualServer", "", "Canceled", "0", str(NOW)),
+        JOB_COUNTS.name: ("demo", "0", "0", "VirtualServer", "", str(settings.COUNTS_STRETCH)),
         JOB_REVISIONS.name: (ids[2], "6"),
     }
     for name in NAMES:

@@ -52,8 +52,10 @@ def test_every_position_agrees(forging: Connection[Any], database: str, name: st
         ("job_states", "DELETE FROM projections.job_states_v2 WHERE position = 1", {1, 2, END}),
         ("job_revisions", "UPDATE projections.job_revisions_v4 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
         ("job_counts", "UPDATE projections.job_states_v2 SET state = 'Queued' WHERE position = 1", {1}),
-        ("job_counts", "UPDATE projections.job_counts_v3 SET jobs = 7 WHERE state = 'Canceled' AND upto > 4096", {END}),
-        ("job_counts", "UPDATE projections.job_counts_v3 SET jobs = 7 WHERE state = 'Queued' AND upto = 8", {8, 9, END}),
+        ("job_counts", "UPDATE projections.job_counts_v4 SET canceled = 7 WHERE canceled > 0 AND span_s = 0 AND upto <= 12", {12, END}),
+        ("job_counts", "UPDATE projections.job_counts_v4 SET queued = 7 WHERE span_s = 0 AND upto = 8", {8, 9, END}),
+        ("job_counts", "UPDATE projections.job_counts_v4 SET queued = 7 WHERE span_s = 300 AND upto = 8", {8, 9, END}),
+        ("job_counts", "DELETE FROM projections.job_counts_v4 WHERE span_s = 14400 AND upto = 8", {8, 9, END}),
         ("job_counts", "UPDATE projections.jobs_v1 SET created_at = created_at - interval '1 hour' WHERE number = 1", {1, END - 1}),
     ],
 )  # fmt: skip

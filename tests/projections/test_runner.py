@@ -107,7 +107,7 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
         assert len(successors) == len(PROJECTIONS)
         assert not successors & workers
         count = owner.execute(
-            "SELECT sum(jobs) FROM projections.job_counts WHERE span_s = 0 AND upto > 1024"
+            "SELECT sum(created) FROM projections.job_counts WHERE span_s = 0 AND latest"
         ).fetchone()
         assert count == (2,)
 

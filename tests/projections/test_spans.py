@@ -33,12 +33,19 @@ bounds = st.none() | moments
 
 def held(place: datetime, since: datetime | None, until: datetime | None) -> int:
     """How often a job that was created then is counted."""
-    covered, count = cover(since, until), 0
-    for one in covered.spans:
+    ends = cover(since, until).ends
+    counted = sum(one.sign for one in ends if one.since <= place <= one.until)
+    return in_spans(place, since, until) + counted
+
+
+def in_spans(place: datetime, since: datetime | None, until: datetime | None) -> int:
+    """In how many of the spans it is."""
+    count = 0
+    for one in cover(since, until).spans:
         span = timedelta(seconds=one.span_s)
         upto = ((place - BEGAN) // span + 1) * span // MICROSECOND
         count += one.after < upto <= one.upto
-    return count + sum(one.sign for one in covered.ends if one.since <= place <= one.until)
+    return count
 
 
 @given(bounds, bounds, st.lists(moments, max_size=4))
@@ -53,6 +60,8 @@ def test_every_time_of_a_range_counts_once(
     for place in (*others, *near):
         inside = (since is None or since <= place) and (until is None or place <= until)
         assert held(place, since, until) == inside, place
+        first, last = cover(since, until).within
+        assert (first <= place <= last) == in_spans(place, since, until), place
 
 
 _SHIFTS = [

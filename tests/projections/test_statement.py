@@ -196,7 +196,7 @@ def test_a_total_by_state_type_and_command_counts_no_jobs(planner: Connection[An
         nodes = plan(planner, Query("big", conditions, NEWEST, total=True))
         assert any(str(node.get("Relation Name")).startswith("job_counts_v") for node in nodes)
     nodes = plan(planner, Query("big", (condition("owner", "x"),), NEWEST, total=True))
-    assert "job_counts_v3" not in {node.get("Relation Name") for node in nodes}
+    assert "job_counts_v4" not in {node.get("Relation Name") for node in nodes}
 
 
 def test_values_are_no_part_of_the_text() -> None:

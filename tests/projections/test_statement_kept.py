@@ -119,7 +119,7 @@ def test_a_total_of_the_counters_keeps_its_plan_too(planner: Connection[Any]) ->
 
 
 def test_a_total_behind_a_range_keeps_its_plan_too(planner: Connection[Any]) -> None:
-    """Each span is a range of the primary key, each end one of the list's own index, which alone is read."""
+    """Each length of spans is a range of the index of the counts of now, each end one of the list's own index, which alone is read."""
     state = Condition(FILTERS["state"], ("x",))
     for asked in (within(PLAIN[0]), within(replace(ONE[0], conditions=(state,)))):
         counted = replace(asked, total=True)
@@ -129,7 +129,7 @@ def test_a_total_behind_a_range_keeps_its_plan_too(planner: Connection[Any]) -> 
             one for one in nodes if one["Node Type"] == "Seq Scan" and "job" in one["Relation Name"]
         ]
         [spans] = [one for one in nodes if str(one.get("Index Name")).startswith("job_counts")]
-        assert "upto" in spans["Index Cond"]
+        assert "span_upto" in spans["Index Cond"]
         alone = [one for one in of_jobs(nodes) if one["Node Type"] == "Index Only Scan"]
         assert alone
         assert all("created_at" in one["Index Cond"] for one in alone)
