@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger import sql
 from projections.projection import Projection
 
-VERSION = 4
+VERSION = 5
 
 JOB_REVISIONS = Projection(
     "job_revisions", VERSION, ("job_id", "position"), sql.load(__file__), past=True

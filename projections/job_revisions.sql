@@ -14,13 +14,12 @@ CREATE TABLE {table} (
   topic text COLLATE "C" NOT NULL,
   actor text COLLATE "C" NOT NULL,
   credential_id text COLLATE "C",
-  -- Of a creation: how many jobs the project has then, and between which times and numbers all of them lie, so that a list of the past need not
-  -- walk through what came later.
+  -- Of a creation: how many jobs the project has then, and the last time, number and id of any of them, so that a list of the past need not walk
+  -- through what came later.
   jobs bigint,
-  created_from timestamptz,
   created_to timestamptz,
-  number_from bigint,
   number_to bigint,
+  id_to uuid,
   -- Whether the job is said to have changed later than its record, and a second: by `updated_at` alone it would be looked for too late.
   ahead boolean,
   PRIMARY KEY (job_id, position)
@@ -90,7 +89,7 @@ WITH stored AS MATERIALIZED (
   WINDOW life AS (PARTITION BY t.job_id ORDER BY t.version ROWS UNBOUNDED PRECEDING)
 ), births AS (
   SELECT t.job_id, t.project, t.position, t.number, coalesce(t.created_at, t.at, t.recorded_at) AS created_at,
-         coalesce(p.jobs, 0) AS jobs, p.created_from, p.created_to, p.number_from, p.number_to
+         coalesce(p.jobs, 0) AS jobs, p.created_to, p.number_to, p.id_to
   FROM stored t
   LEFT JOIN LATERAL (
     SELECT b.* FROM {table} b
@@ -99,14 +98,15 @@ WITH stored AS MATERIALIZED (
   WHERE t.version = 1
 ), peopled AS (
   SELECT b.job_id, b.jobs + row_number() OVER project AS jobs,
-         least(b.created_from, min(b.created_at) OVER project) AS created_from, greatest(b.created_to, max(b.created_at) OVER project) AS created_to,
-         least(b.number_from, min(b.number) OVER project) AS number_from, greatest(b.number_to, max(b.number) OVER project) AS number_to
+         greatest(b.created_to, max(b.created_at) OVER project) AS created_to, greatest(b.number_to, max(b.number) OVER project) AS number_to,
+         -- Ids have no max() before PostgreSQL 18; their texts lie in the same order.
+         greatest(b.id_to, (max(b.job_id::text COLLATE "C") OVER project)::uuid) AS id_to
   FROM births b WINDOW project AS (PARTITION BY b.project ORDER BY b.position ROWS UNBOUNDED PRECEDING)
 ), born AS (
   INSERT INTO {table} (job_id, position, version, project, number, outcome, failures, updated_at, happened_at, topic, actor,
-                       credential_id, jobs, created_from, created_to, number_from, number_to, ahead)
+                       credential_id, jobs, created_to, number_to, id_to, ahead)
   SELECT g.job_id, position, version, project, number, CASE WHEN outcome = 'Failed' AND failures > 1 THEN 'Exhausted' ELSE outcome END, failures,
-         updated_at, happened_at, topic, actor, credential_id, p.jobs, p.created_from, p.created_to, p.number_from, p.number_to,
+         updated_at, happened_at, topic, actor, credential_id, p.jobs, p.created_to, p.number_to, p.id_to,
          CASE WHEN updated_at > recorded_at + interval '1 second' THEN true END
   FROM grown g LEFT JOIN peopled p ON p.job_id = g.job_id AND g.version = 1
 )

@@ -31,6 +31,8 @@ TEXTS: Final = MappingProxyType(
     {name: SQL(text.partition("\n")[2].strip()) for name, text in SQLS.items()}
 )
 
+# What a creation says was the last of a column then.
+_MOST: Final = MappingProxyType({"created_at": "created_to", "number": "number_to", "id": "id_to"})
 _STOOD: Final = stood(TEXTS["state"], TEXTS["phase"])
 
 
@@ -265,10 +267,10 @@ def _total(shape: Shape) -> Composable:
 
 
 def _bounded(shape: Shape) -> Composable:
-    column = "number" if shape.order[0].column == "number" else "created_at"
-    most = "number_to" if column == "number" else "created_to"
+    first = shape.order[0].column
+    column = first if first in _MOST else "created_at"
     return TEXTS["bounded"].format(
-        column=Identifier(column), births=past_total.BIRTHS, most=Identifier(most)
+        column=Identifier(column), births=past_total.BIRTHS, most=Identifier(_MOST[column])
     )
 
 

@@ -105,7 +105,8 @@ async def _life(
     committer: Committer, project: str, nth: int, chance: random.Random
 ) -> AsyncIterator[None]:
     """One job's events, one at each step."""
-    job_id = uuid7()
+    # Not all ids come in their order: some were made by clocks that are half an hour off.
+    job_id = UUID(int=uuid7().int + (nth % 3 - 1 << 101))
     event: Event = _created(nth, chance)
     # Some come back to a state in which they were, and stay there.
     told = list(CAME_BACK) if nth % 15 == 7 else []

@@ -193,10 +193,9 @@ def _revisions(log: Sequence[Recorded]) -> list[Row]:
             of_project.append(evolve(None, one))
             peopled[one.job_id] = {
                 "jobs": len(of_project),
-                "created_from": min(job.created_at for job in of_project),
                 "created_to": max(job.created_at for job in of_project),
-                "number_from": min(job.number for job in of_project),
                 "number_to": max(job.number for job in of_project),
+                "id_to": max(job.id for job in of_project),
             }
     return [row for job in sorted(streams) for row in _life(streams[job], peopled[job])]
 

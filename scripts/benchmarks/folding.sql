@@ -73,21 +73,21 @@ WINDOW so_far AS (PARTITION BY project, span_s, span_upto, type, command ORDER B
 -- name: job_revisions
 -- How the same jobs stood after each of their events, and how many jobs there were at each creation, in one statement.
 INSERT INTO control.job_revisions (job_id, position, version, project, number, outcome, failures, updated_at, happened_at, topic, actor,
-                                   credential_id, jobs, created_from, created_to, number_from, number_to)
+                                   credential_id, jobs, created_to, number_to, id_to)
 SELECT s.originator_id, s.notification_id, s.originator_version, s.project, c.number,
        CASE s.topic WHEN 'job.created' THEN 'Created' WHEN 'job.queued' THEN 'Queued' WHEN 'job.started' THEN 'Processing' ELSE 'Succeeded' END,
        0, s.recorded_at, s.recorded_at, s.topic, convert_from(s.state, 'UTF8')::jsonb ->> 'actor', s.credential_id,
-       b.jobs, b.created_from, b.created_to, b.number_from, b.number_to
+       b.jobs, b.created_to, b.number_to, b.id_to
 FROM ledger.stored_events s
 JOIN (
   SELECT originator_id, (convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'number')::bigint AS number
   FROM ledger.stored_events WHERE originator_version = 1
 ) c ON c.originator_id = s.originator_id
 LEFT JOIN (
-  SELECT notification_id, row_number() OVER births AS jobs, min(recorded_at) OVER births AS created_from, max(recorded_at) OVER births AS created_to,
-         min(number) OVER births AS number_from, max(number) OVER births AS number_to
+  SELECT notification_id, row_number() OVER births AS jobs, max(recorded_at) OVER births AS created_to, max(number) OVER births AS number_to,
+         (max(originator_id::text COLLATE "C") OVER births)::uuid AS id_to
   FROM (
-    SELECT notification_id, project, recorded_at, (convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'number')::bigint AS number
+    SELECT notification_id, originator_id, project, recorded_at, (convert_from(state, 'UTF8')::jsonb -> 'event' ->> 'number')::bigint AS number
     FROM ledger.stored_events WHERE originator_version = 1
   ) n
   WINDOW births AS (PARTITION BY project ORDER BY notification_id ROWS UNBOUNDED PRECEDING)

@@ -111,7 +111,7 @@ def test_a_difference_is_told_and_put_right(forging: Connection[Any], database: 
     forging.execute(
         "UPDATE projections.job_counts_v4 SET canceled = 7 WHERE span_s = 0 AND latest",
     )
-    forging.execute("UPDATE projections.job_revisions_v4 SET outcome = 'Failed' WHERE position = 6")
+    forging.execute("UPDATE projections.job_revisions_v5 SET outcome = 'Failed' WHERE position = 6")
     before = tables(forging)
     ids = {one["number"]: str(one["id"]) for one in expected(LOG)["jobs"]}
     keys = {

@@ -50,7 +50,7 @@ def test_every_position_agrees(forging: Connection[Any], database: str, name: st
         ("job_states", "UPDATE projections.job_states_v2 SET note = 'x' WHERE position = 3", {3, 9, END}),
         ("job_states", "UPDATE projections.job_states_v2 SET left_position = left_position - 1 WHERE position = 9", {END - 1, END}),
         ("job_states", "DELETE FROM projections.job_states_v2 WHERE position = 1", {1, 2, END}),
-        ("job_revisions", "UPDATE projections.job_revisions_v4 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
+        ("job_revisions", "UPDATE projections.job_revisions_v5 SET updated_at = updated_at + interval '1 s' WHERE position = 2", {2, END}),
         ("job_counts", "UPDATE projections.job_states_v2 SET state = 'Queued' WHERE position = 1", {1}),
         ("job_counts", "UPDATE projections.job_counts_v4 SET canceled = 7 WHERE canceled > 0 AND span_s = 0 AND upto <= 12", {12, END}),
         ("job_counts", "UPDATE projections.job_counts_v4 SET queued = 7 WHERE span_s = 0 AND upto = 8", {8, 9, END}),
