@@ -31,7 +31,8 @@ from tests.fix_lines import refused
 from tests.fix_tenants import FIRST, MINE, NOBODY, THEIRS, Tenants, request_id_of
 from tests.strangers import Probe, probes
 
-PROJECT_COMPARED = re.compile(r"(?:\w+\.)?project = (?:%\(\w+\)s|%s|\w+\.project)")
+# Long statements come with their parameters counted.
+PROJECT_COMPARED = re.compile(r"(?:\w+\.)?project = (?:%\(\w+\)s|%s|\$\d+|\w+\.project)")
 
 
 def _turn(probe: Probe) -> int:
