@@ -26,4 +26,12 @@ BEGIN
       EXECUTE format('GRANT %I TO CURRENT_USER', role.name);
     END IF;
   END LOOP;
+  BEGIN
+    -- Of how a session writes its own changes to the write-ahead log, no more than their size: builds of read models are quicker so. Only who owns the
+    -- server can allow it; without it they are slower, and that is all.
+    IF NOT has_parameter_privilege('jobledger_projector', 'wal_compression', 'SET') THEN
+      GRANT SET ON PARAMETER wal_compression TO jobledger_projector;
+    END IF;
+  EXCEPTION WHEN insufficient_privilege OR unique_violation OR internal_error THEN NULL;
+  END;
 END $$

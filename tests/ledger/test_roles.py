@@ -158,3 +158,29 @@ def test_roles_are_made_once_and_may_be_asked_for_again(ledger: Ledger) -> None:
             "SELECT rolname FROM pg_roles WHERE rolname LIKE 'jobledger\\_%' AND NOT rolcanlogin"
         ).fetchall()
     assert found == [("jobledger_log",)]
+
+
+PLAIN = "SELECT has_parameter_privilege('jobledger_projector', 'wal_compression', 'SET')"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_projector_alone_may_write_pages_as_they_are(ledger: Ledger, role: Role) -> None:
+    with psycopg.connect(conninfo(ledger.dsn, role), autocommit=True) as connection:
+        if role is Role.PROJECTOR:
+            connection.execute("SET wal_compression = off")
+            return
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("SET wal_compression = off")
+
+
+def test_an_owner_who_may_not_allow_that_does_without(
+    plain_owner: str, postgres_admin: psycopg.Connection
+) -> None:
+    """Seen red where the refusal was not caught."""
+    owner = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(plain_owner)["user"]))
+    with postgres_admin.transaction(force_rollback=True):
+        postgres_admin.execute("REVOKE SET ON PARAMETER wal_compression FROM jobledger_projector")
+        postgres_admin.execute(sql.SQL("SET LOCAL ROLE {}").format(owner))
+        roles.ensure(postgres_admin)
+        assert postgres_admin.execute(PLAIN).fetchone() == (False,)
+    assert postgres_admin.execute(PLAIN).fetchone() == (True,)

@@ -15,7 +15,7 @@ from psycopg import Connection
 from ledger import settings
 from ledger.connection import Role, conninfo
 from projections import PROJECTIONS
-from projections.build import Build, Poison
+from projections.build import SQL, Build, Poison
 from projections.filters import FILTERS, SORTS
 from projections.projection import Projection
 from projections.rebuild import compare, rebuild
@@ -181,3 +181,17 @@ def test_the_first_readers_of_a_build_find_its_columns_counted(
     assert counted >= asked
     assert not counted & {"detail", "messages", "history", "description"}
     assert bounds == (settings.BUILD_STATISTICS + 1,)
+
+
+def test_a_build_is_quick_until_its_transaction_ends(projector: Connection[Any]) -> None:
+    """Seen red where the settings were the session's."""
+
+    def set_to() -> tuple[str, ...] | None:
+        names = "current_setting('wal_compression'), current_setting('default_statistics_target')"
+        return projector.execute(f"SELECT {names}").fetchone()
+
+    before = set_to()
+    with projector.transaction():
+        projector.execute(SQL["quick"], ("7",))
+        assert set_to() == ("off", "7")
+    assert set_to() == before == ("pglz", "100")
