@@ -61,8 +61,7 @@ WITH stored AS MATERIALIZED (
   -- How each older job stood.
   SELECT c.job_id, r.number, r.outcome, r.failures, r.updated_at, r.happened_at
   FROM (
-    SELECT job_id, min(version) AS first_version FROM stored s
-    WHERE NOT EXISTS (SELECT FROM stored n WHERE n.job_id = s.job_id AND n.version = 1) GROUP BY job_id
+    SELECT job_id, min(version) AS first_version FROM stored WHERE job_id NOT IN (SELECT job_id FROM stored WHERE version = 1) GROUP BY job_id
   ) c
   CROSS JOIN LATERAL (
     SELECT * FROM {table} t WHERE t.job_id = c.job_id AND t.position <= %(from)s ORDER BY t.position DESC LIMIT 1

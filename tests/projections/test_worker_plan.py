@@ -7,11 +7,14 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
+from ledger import settings
 from ledger.events import Recorded
 from projections import PROJECTIONS
 from projections.runner import Runner
+from projections.spans import SPANS_S
 from projections.worker import plan_once
 from tests.fix_log import LIVES, builds, distinct, eventually, forger, projector, record
+from tests.projections.test_statement_kept import kept_of
 
 LOG = LIVES
 JOBS, WAVE = 200, 20
@@ -34,6 +37,17 @@ def test_the_plan_that_is_kept_walks_indexes(database: str) -> None:
                 build.advance(connection, position, position + 1)
         connection.execute("SELECT pg_stat_force_next_flush()")
         assert connection.execute(scans, (tables,)).fetchone() == before
+
+
+def test_the_plan_that_is_kept_compares_no_two_events(database: str) -> None:
+    """Seen red with NOT EXISTS for jobs that are not created in the range: 5,000 events were each compared with all."""
+    span = {"from": 0, "to": 5_000, "stretch": settings.COUNTS_STRETCH, "spans_s": list(SPANS_S)}
+    with projector(database) as connection:
+        for build in builds(database):
+            build.create(connection)
+            text = build.projection.statement("fold", build.table).as_bytes(connection)
+            nodes = kept_of(connection, (text, span))
+            assert not [one for one in nodes if one.get("Join Type") == "Anti"]
 
 
 def test_plans_are_made_anew_as_tables_grow(database: str) -> None:
