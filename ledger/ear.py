@@ -2,7 +2,7 @@
 
 Invariants: what comes is handed on in the turn of the loop that finds it, in order; the socket is listened to once and for as long as there is a
 connection, since psycopg's own way, which begins and ends with each notice, takes as long as half an append. What was told before there was an ear
-nobody hears. Errors: none; an ear that is lost says so by the end of `lost`."""
+nobody hears. Errors: none; a connection that is lost ends it."""
 
 from __future__ import annotations
 
@@ -16,42 +16,28 @@ from psycopg import AsyncConnection
 from ledger import settings
 
 
-class Ear:
-    """Hears on a connection that nobody else uses. `heard(words)` is called on the event loop."""
+async def hear(connection: AsyncConnection[Any], heard: Callable[[list[str]], None]) -> None:
+    """Hear on a connection that nobody else uses until it ends. `heard(words)` is called on the event loop."""
+    pgconn, loop = connection.pgconn, asyncio.get_running_loop()
+    lost: asyncio.Future[None] = loop.create_future()
 
-    def __init__(
-        self, connection: AsyncConnection[Any], heard: Callable[[list[str]], None]
-    ) -> None:
-        self._pgconn = connection.pgconn
-        self._heard = heard
-        self._loop = asyncio.get_running_loop()
-        self._lost: asyncio.Future[None] = self._loop.create_future()
-        # Of a connection that breaks, psycopg forgets the number.
-        self._socket = self._pgconn.socket
-        self._loop.add_reader(self._socket, self._read)
-        self._look()
-
-    async def lost(self) -> None:
-        """Hear until the connection ends."""
-        try:
-            await self._lost
-        finally:
-            self._looking.cancel()
-            self._loop.remove_reader(self._socket)
-
-    def _look(self) -> None:
-        """See by ourselves: a loop may tell nothing more of a socket that was reset."""
-        self._looking = self._loop.call_later(settings.FOLLOW_POLL_S, self._look)
-        self._read()
-
-    def _read(self) -> None:
+    def read() -> None:
         words = []
         try:
-            self._pgconn.consume_input()
-            while (notice := self._pgconn.notifies()) is not None:
+            pgconn.consume_input()
+            while (notice := pgconn.notifies()) is not None:
                 words.append(notice.extra.decode())
         except psycopg.Error:
-            if not self._lost.done():
-                self._lost.set_result(None)
+            if not lost.done():
+                lost.set_result(None)
         if words:
-            self._heard(words)
+            heard(words)
+
+    socket = pgconn.socket  # of a connection that breaks, psycopg forgets the number
+    loop.add_reader(socket, read)
+    try:
+        while not lost.done():
+            read()  # by ourselves, too: a loop may tell nothing more of a socket that was reset
+            await asyncio.wait({lost}, timeout=settings.FOLLOW_POLL_S)
+    finally:
+        loop.remove_reader(socket)

@@ -82,6 +82,11 @@ class History:
         """Whether the job that it makes is yet to get a number."""
         return self.creation is not None and self.creation.number is None
 
+    @property
+    def all_names(self) -> list[tuple[str, str]]:
+        """What its job is called, by kind, its id among them."""
+        return [*self.names, ("id", str(self.job_id))]
+
 
 class Legality:
     """Whether histories of new jobs are legal: `decide` is asked once for each shape, since it looks at nothing else of them.

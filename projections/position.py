@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from ledger import settings, store
 from ledger.connection import Role, conninfo
-from ledger.ear import Ear
+from ledger.ear import hear
 from ledger.wake import Herald
 from projections import PROJECTIONS
 from projections.crier import CHANNEL, told
@@ -194,7 +194,7 @@ class Waiter:
             with contextlib.suppress(psycopg.Error):
                 async with await AsyncConnection.connect(conninfo, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    await Ear(connection, self._hear).lost()
+                    await hear(connection, self._hear)
             await asyncio.sleep(settings.RESTART_S_MIN)
 
     async def _look(self) -> None:

@@ -101,6 +101,16 @@ def builds(dsn: str) -> list[Build]:
     return [Build(projection, projection.table, positions) for projection in PROJECTIONS]
 
 
+def shown(connection: Connection[Any], dsn: str, *positions: int) -> None:
+    """Have every read model seen, and folded up to these positions one after another."""
+    for build in builds(dsn):
+        build.create(connection)
+        with connection.transaction():
+            build.show(connection)
+        for start, to in pairwise((0, *positions)):
+            build.advance(connection, start, to)
+
+
 def rows(
     connection: Connection[Any], projection: Projection, table: str | None = None
 ) -> list[Row]:

@@ -162,7 +162,7 @@ class Importer:
 
     def _let_through(self, history: History) -> bool:
         """Reject the lines of a job that is held back; whether any are left."""
-        line = self._held.line(history.project, _all_names(history))
+        line = self._held.line(history.project, history.all_names)
         if line is not None:
             for claim in history.claims:
                 if claim.line > line:
@@ -227,7 +227,7 @@ class Importer:
                 reason = f"{history.label}: {reason}"
             self._rejects.add(line, history.raws[line], reason)
         if self._known.follow:
-            self._held.hold(history.project, _all_names(history), lines[0])
+            self._held.hold(history.project, history.all_names, lines[0])
         self._give_back(history)
 
     def _give_back(self, history: History) -> None:
@@ -294,7 +294,3 @@ def _untold(
         return history.beyond(known.job), None
     except LedgerError as error:
         return (), error
-
-
-def _all_names(history: History) -> list[tuple[str, str]]:
-    return [*history.names, ("id", str(history.job_id))]

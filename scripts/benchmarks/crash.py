@@ -1,7 +1,8 @@
 """A crash: the load of the append slots, cut off by kill -9 of everything that the ledger is made of, and what is left of it.
 
 Invariants: each slot has a PostgreSQL of its own, so that nobody else is harmed; server, projector, postmaster and all sessions are killed while
-requests are under way; every position that was answered 2xx must be in the log after recovery. Errors: Spoilt, when nothing was answered."""
+requests are under way; every position that was answered 2xx must be in the log after recovery. Errors: Spoilt, when nothing was answered,
+or the log has holes."""
 
 from __future__ import annotations
 

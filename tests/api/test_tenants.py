@@ -32,7 +32,9 @@ from tests.fix_tenants import FIRST, MINE, NOBODY, THEIRS, Tenants, request_id_o
 from tests.strangers import Probe, probes
 
 # Long statements come with their parameters counted.
-PROJECT_COMPARED = re.compile(r"(?:\w+\.)?project = (?:%\(\w+\)s|%s|\$\d+|\w+\.project)")
+PROJECT_COMPARED = re.compile(
+    r"(?:\w+\.)?project = (?:ANY\(ARRAY\[(?:%\(\w+\)s|\$\d+)\]\)|%\(\w+\)s|%s|\$\d+|\w+\.project)"
+)
 
 
 def _turn(probe: Probe) -> int:

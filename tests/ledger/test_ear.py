@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ledger import settings
-from ledger.ear import Ear
+from ledger.ear import hear
 from tests.writes import until
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ async def test_all_that_is_told_is_heard_once_and_in_order(
     heard: list[str] = []
     async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
         await connection.execute("LISTEN news")
-        hearing = asyncio.create_task(Ear(connection, heard.extend).lost())
+        hearing = asyncio.create_task(hear(connection, heard.extend))
         with psycopg.connect(database) as other:
             for commit in ("ab", "cde"):
                 for word in commit:
@@ -38,7 +38,7 @@ async def test_all_that_is_told_is_heard_once_and_in_order(
 async def test_a_connection_that_ends_is_noticed_at_once(database: str) -> None:
     connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
     async with asyncio.timeout(5):
-        hearing = asyncio.create_task(Ear(connection, lambda words: None).lost())
+        hearing = asyncio.create_task(hear(connection, lambda words: None))
         await asyncio.sleep(0)
         with psycopg.connect(database, autocommit=True) as other:
             other.execute(LEAVE)

@@ -17,7 +17,7 @@ from ledger.sight import rows
 from projections import past_statement, query
 from projections.filters import Sort
 from projections.question import Query
-from tests.fix_log import builds, forger, projector, record
+from tests.fix_log import forger, projector, record, shown
 from tests.fix_questions import connected
 from tests.histories import ANN, CREATED, START
 from tests.projections.test_statement import nodes_of
@@ -32,12 +32,7 @@ def test_the_last_first_begins_at_the_last_of_then(database: str, sort: str) -> 
     with forger(database) as forging, projector(database) as folding, asyncio.Runner() as runner:
         reader = runner.run(connected(database))
         record(forging, log)
-        for build in builds(database):
-            build.create(folding)
-            with folding.transaction():
-                build.show(folding)
-            for start, to in ((0, THERE - 2), (THERE - 2, JOBS)):
-                build.advance(folding, start, to)
+        shown(folding, database, THERE - 2, JOBS)
         forging.execute("ANALYZE")
         asked = Query("demo", (), (Sort(sort, True),), limit=PAGE, as_of=AsOf(THERE))
         numbers = runner.run(_numbers(reader, asked))

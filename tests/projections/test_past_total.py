@@ -22,7 +22,7 @@ from projections import past_statement, query
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import Query
 from projections.walk import walks, walks_back
-from tests.fix_log import builds, forger, projector, record
+from tests.fix_log import forger, projector, record, shown
 from tests.fix_questions import connected
 from tests.histories import ANN, CREATED, START
 from tests.projections.test_statement import nodes_of, of_jobs, planner
@@ -81,11 +81,7 @@ def test_it_reads_no_more_jobs_for_a_longer_range(
     with forger(database) as forging, projector(database) as folding, asyncio.Runner() as runner:
         reader = runner.run(connected(database))
         record(forging, log)
-        for build in builds(database):
-            build.create(folding)
-            with folding.transaction():
-                build.show(folding)
-            build.advance(folding, 0, len(log))
+        shown(folding, database, len(log))
         for conditions in ((), (STATE,)):
             for long in LONG:
                 told = runner.run(_read(reader, conditions, minutes, long))
