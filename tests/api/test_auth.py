@@ -144,7 +144,8 @@ async def test_a_right_checksum_is_not_a_right_key(door: Door) -> None:
 async def test_typos_and_inventions_ask_nothing(door: Door) -> None:
     issued = door.issue()
     before = door.questions()
-    for key in (issued.key[:-1], issued.key[:30] + "x" + issued.key[31:], "x", ""):
+    other = "x" if issued.key[30] != "x" else "y"
+    for key in (issued.key[:-1], issued.key[:30] + other + issued.key[31:], "x", ""):
         with pytest.raises(Unauthenticated):
             await door.authenticator.resolve(ApiKey(key), NOW)
     with pytest.raises(Unauthenticated):
