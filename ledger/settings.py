@@ -77,6 +77,7 @@ RECONNECT_PAUSE_S = 0.05  # between two tries to reach it
 
 # --- import and export ---------------------------------------------------------------------------------------------------------------
 IMPORT_EVENTS_MAX = 3_000  # events in one append: writers beside an import wait no longer than that takes; larger is no faster (measured)
+IMPORT_FIRST_EVENTS_MAX = 500  # events in an import's first append, of which each next one may have twice as many: no reading runs beside it
 IMPORT_BYTES_MAX = 2 * 1024 * 1024  # bytes of bodies in one append
 IMPORT_LINE_BYTES_MAX = 1024 * 1024  # bytes of one line of a file: a file without line ends must not fill the memory
 IMPORT_DOCUMENT_BYTES_MAX = 8 * 1024 * 1024  # bytes of one job in a response of another system: memory holds one of them

@@ -52,6 +52,7 @@ _Told = tuple[Part, int, int] | None
 def _batches(told: Iterable[_Told]) -> Iterator[Batch]:
     batch: list[Part] = []
     events = size_bytes = 0
+    events_max = settings.IMPORT_FIRST_EVENTS_MAX
     for one in told:
         if one is None:
             yield None
@@ -63,9 +64,11 @@ def _batches(told: Iterable[_Told]) -> Iterator[Batch]:
             batch.append(part)
         events += its_events
         size_bytes += its_bytes
-        if events >= settings.IMPORT_EVENTS_MAX or size_bytes >= settings.IMPORT_BYTES_MAX:
+        enough = min(events_max, settings.IMPORT_EVENTS_MAX)
+        if events >= enough or size_bytes >= settings.IMPORT_BYTES_MAX:
             yield batch
             batch, events, size_bytes = [], 0, 0
+            events_max = 2 * enough
     yield batch
 
 

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -108,7 +108,7 @@ def bring(
 async def _bring(
     dsn: str, order: Order, rejects: Rejects, progress: Progress
 ) -> tuple[Counts, bool]:
-    async with _connected(dsn) as connection, _connected(dsn) as lookup:
+    async with _connected(dsn) as (connection, lookup):
         counts, saved = await _saved(order, rejects, connection, lookup, progress)
         if counts.events:
             await connection.execute(
@@ -218,12 +218,15 @@ def _opened(order: Order, rejects: Rejects) -> Iterator[Lines | Responses]:
 
 
 @asynccontextmanager
-async def _connected(dsn: str) -> AsyncIterator[Connection]:
-    connection: AsyncConnection[Any] = await AsyncConnection.connect(
-        conninfo(dsn, Role.APP), autocommit=True
-    )
-    async with connection:
-        yield connection
+async def _connected(dsn: str) -> AsyncIterator[tuple[Connection, Connection]]:
+    """Two connections, opened at once: the database starts a process for each."""
+    async with AsyncExitStack() as stack:
+
+        async def opened() -> Connection:
+            connection = AsyncConnection.connect(conninfo(dsn, Role.APP), autocommit=True)
+            return await stack.enter_async_context(await connection)
+
+        yield await asyncio.gather(opened(), opened())
 
 
 @contextmanager

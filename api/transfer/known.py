@@ -49,11 +49,12 @@ class Known:
 class KnownJobs:
     """What is known of a file's jobs. `begin` is the position at which the import began; `follow`: a job may come up in many batches.
 
-    `there`: whether the ledger had any of the batch that was last looked for, or that clashed; None before the first."""
+    `there`: whether the ledger had any of the batch that was last looked for, or that clashed; None before the first.
+    An empty ledger has none, and so is not asked."""
 
     def __init__(self, lookup: Connection, begin: int) -> None:
         self.follow = False
-        self.there: bool | None = None
+        self.there: bool | None = None if begin else False
         self._lookup = lookup
         self._begin = begin
         self._followed: OrderedDict[UUID, Known] = OrderedDict()

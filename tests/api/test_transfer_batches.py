@@ -4,16 +4,18 @@ Seen red with a batch sent before what clashed in the one before it, and with nu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from api.transfer import feed
 from api.transfer.columns import Columns, Plain
 from api.transfer.lines import Row
-from ledger import settings
+from ledger import bulk, settings
 from ledger.events import Created
+from ledger.store import Connection
 from tests.fix_transfer import (
     DAY,
     HEAD,
@@ -96,3 +98,45 @@ def test_rows_are_told_at_once_unless_they_are_known_to_be_there(
     file = text_file(tmp_path, HEADER + "".join(rows))
     assert outcome(imported(database, file, MAP)[0]) == (200, 600, 200, 0)
     assert 150 < sum(told) < 220
+
+
+def test_the_first_append_is_a_small_one_and_each_next_one_may_be_twice_as_large(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database has something to do as soon as a few rows are read, and reading keeps ahead of it."""
+    monkeypatch.setattr(settings, "IMPORT_FIRST_EVENTS_MAX", 2)
+    monkeypatch.setattr(settings, "IMPORT_EVENTS_MAX", 10)
+    monkeypatch.setattr(feed, "BLOCK_ROWS", 2)
+    sizes: list[int] = []
+    append_all = bulk.append_all
+
+    async def counting(connection: Connection, batch: bulk.Batch) -> int | None:
+        sizes.append(batch[0].length)
+        return await append_all(connection, batch)
+
+    monkeypatch.setattr(bulk, "append_all", counting)
+    rows = [f"r{nth},x,{DAY},,,,new\n" for nth in range(30)]
+    imported(database, text_file(tmp_path, HEADER + "".join(rows)), MAP)
+    assert sizes == [2, 4, 8, 10, 6]
+
+
+def test_an_empty_ledger_is_not_asked_for_jobs(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has none. One that has some is asked."""
+    asked: list[int] = []
+    holders = bulk.holders
+
+    async def counting(
+        connection: Connection, told: Iterable[bulk.Named]
+    ) -> dict[tuple[str, str, str], UUID]:
+        some = list(told)
+        asked.append(sum(len(one.names) for one in some))
+        return await holders(connection, some)
+
+    monkeypatch.setattr(bulk, "holders", counting)
+    for name, found in (("r", []), ("s", [5])):
+        rows = [f"{name}{nth},x,{DAY},,,,new\n" for nth in range(5)]
+        summary, _ = imported(database, text_file(tmp_path, HEADER + "".join(rows)), MAP)
+        assert outcome(summary) == (5, 5, 0, 0)
+        assert asked == found
