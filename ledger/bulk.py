@@ -75,12 +75,10 @@ def arranged(
     named: Sequence[Sequence[bytes]],
 ) -> Batch:
     """A batch of the columns of so many events, in which several cells may stand as one, and the cells of jobs that go on and of names."""
-    drawn = os.urandom(_SALT_BYTES * count)
-    salts = [arrays.uuid(drawn[at : at + _SALT_BYTES]) for at in range(0, len(drawn), _SALT_BYTES)]
     return (
         *(
             Array(of, count, b"".join(cells))
-            for of, cells in zip(_EVENT, (*columns, salts), strict=True)
+            for of, cells in zip(_EVENT, (*columns, [arrays.uuids(count)]), strict=True)
         ),
         *map(arrays.array, _CONTINUED, zip(*continued, strict=True) if continued else ((),) * 3),
         *map(arrays.array, _NAMED, zip(*named, strict=True) if named else ((),) * 4),
@@ -92,7 +90,6 @@ def joined(batches: Sequence[Batch]) -> Batch:
     return tuple(map(arrays.joined, zip(*batches, strict=True)))
 
 
-_SALT_BYTES: Final = 16
 _EVENT: Final = (
     arrays.UUIDS,
     arrays.BIGINTS,
