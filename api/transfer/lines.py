@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from ledger import settings
 from ledger.errors import LedgerError
 
+BLOCK_LINES = 128  # lines of a CSV that are taken apart at once, where each is a row
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
@@ -95,6 +96,22 @@ class Lines:
         """Hand these lines out again, before any other."""
         self._ahead.extendleft(reversed(handed))
 
+    def block(self) -> list[tuple[int, str]]:
+        """Some of the next lines with their numbers, up to the end or to one that is too long to read. Give them back to have them handed out."""
+        block: list[tuple[int, str]] = []
+        length = 0
+        while len(block) < BLOCK_LINES and length < settings.IMPORT_BYTES_MAX:
+            try:
+                number, text = self._ahead.popleft() if self._ahead else self._read()
+            except StopIteration:
+                break
+            if isinstance(text, Bad):
+                self._ahead.appendleft((number, text))
+                break
+            block.append((number, text))
+            length += len(text)
+        return block
+
     def ahead(self, count: int) -> list[str]:
         """At most so many of the next lines, which are still to be handed out. Lines too long to read are left out."""
         while len(self._ahead) < count:
@@ -107,7 +124,7 @@ class Lines:
 
 def csv_header(lines: Lines, delimiter: str) -> tuple[str, ...]:
     """The names of a table's columns: its first line that is not empty. Raises BadFile."""
-    for row in _records(lines, delimiter):
+    for row in _one_by_one(lines, delimiter):
         if isinstance(row.cells, Bad):
             raise BadFile(f"The header in line {row.line} cannot be read: {row.cells}")
         names = tuple(row.cells)
@@ -135,7 +152,44 @@ def csv_objects(
             yield row._replace(cells=read(cells))
 
 
-def _records(lines: Lines, delimiter: str, width: int | None = None) -> Iterator[Row]:
+def _records(lines: Lines, delimiter: str, width: int | None) -> Iterator[Row]:
+    while True:
+        block = lines.block()
+        at_once = _at_once([text for _, text in block], delimiter) if block else None
+        if at_once is not None:
+            for (number, raw), cells in zip(block, at_once, strict=True):
+                if cells:
+                    fits = width is None or len(cells) == width
+                    yield Row(number, raw, cells if fits else _uneven(cells, width))
+            continue
+        lines.give_back(block)
+        for row in _one_by_one(lines, delimiter, width):
+            yield row
+            if not block or row.line >= block[-1][0]:
+                break
+        else:
+            return
+
+
+def _at_once(texts: list[str], delimiter: str) -> list[list[str]] | None:
+    """The cells of lines that are each a row; None where they are not. Without quotes they are split, in a third of the time that csv takes."""
+    bare = [text.rstrip("\r\n") for text in texts]
+    together = "".join(bare)
+    short = max(map(len, bare)) <= csv.field_size_limit()
+    if short and '"' not in together and "\r" not in together:
+        return [text.split(delimiter) if text else [] for text in bare]
+    try:
+        rows = list(csv.reader(texts, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == len(texts) else None
+
+
+def _uneven(cells: list[str], width: int | None) -> Bad:
+    return Bad(f"The row has {len(cells)} cells, the header {width}.")
+
+
+def _one_by_one(lines: Lines, delimiter: str, width: int | None = None) -> Iterator[Row]:
     lines.take()
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -148,7 +202,7 @@ def _records(lines: Lines, delimiter: str, width: int | None = None) -> Iterator
         except Bad as error:
             cells = error
         if width is not None and cells and not isinstance(cells, Bad) and len(cells) != width:
-            cells = Bad(f"The row has {len(cells)} cells, the header {width}.")
+            cells = _uneven(cells, width)
         handed = lines.take()
         if isinstance(cells, Bad) and len(handed) > 1:
             # A quote that is never closed swallows the lines behind it: they get a chance of their own.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from api.transfer import lines
 from api.transfer.lines import Bad, BadFile, Lines, Row, csv_header, csv_rows, json_rows
 from ledger import settings
 
@@ -107,6 +112,46 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(settings, "IMPORT_LINE_BYTES_MAX", 16)
     _, found = rows(b"a,b\n" + b"x" * 100 + b",1\n3,4\n")
     assert told(found) == [(2, "The line is longer than 16 bytes."), (3, ["3", "4"])]
+
+
+LINES = st.lists(
+    st.text('ab,"\r\x00\udc80é ', max_size=6).map(
+        lambda text: text.encode("utf-8", "surrogateescape")
+    ),
+    max_size=12,
+)
+
+
+@given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+@example([b"1,2", b'"1', b'2",2', b"3,4"], b"\n", False)
+@example([b"1,2", b"1" * 20 + b",2", b"3,4"], b"\n", True)
+def test_lines_taken_apart_at_once_are_the_rows_that_csv_finds(
+    told: list[bytes], end: bytes, ended: bool
+) -> None:
+    text = b"a,b" + end + end.join(told) + (end if ended else b"")
+    found = []
+    for block_lines in (0, 4):
+        with (
+            patch.object(lines, "BLOCK_LINES", block_lines),
+            patch.object(settings, "IMPORT_LINE_BYTES_MAX", 16),
+        ):
+            source = Lines(io.BytesIO(text))
+            csv_header(source, ",")
+            by_width = [(row.line, row.raw, str(row.cells)) for row in csv_rows(source, ",", 2)]
+            found.append((by_width, source.bytes_read))
+    assert found[0] == found[1]
+
+
+def test_a_cell_that_is_too_long_for_csv_is_bad() -> None:
+    before = csv.field_size_limit(4)
+    try:
+        _, found = rows(b"a,b\n12345,2\n3,4\n")
+    finally:
+        csv.field_size_limit(before)
+    assert told(found) == [
+        (2, "The row is no CSV: field larger than field limit (4)."),
+        (3, ["3", "4"]),
+    ]
 
 
 def test_json_lines() -> None:
