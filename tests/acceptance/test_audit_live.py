@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import httpx2 as httpx
@@ -103,7 +104,9 @@ def test_refused_commands_are_kept(live_server: LiveServer) -> None:
     assert found[0]["job"] == job
     assert "Created" in found[0]["reason"]
     assert "1: invalid" in found[2]["reason"]
-    assert all(one["refused_in_hour"] == 4 and one["request_id"] for one in found)
+    hours = Counter(one["at"][:13] for one in found)  # the hour may have turned
+    assert all(one["refused_in_hour"] == hours[one["at"][:13]] for one in found)
+    assert all(one["request_id"] for one in found)
     assert rows(auditor, "demo", "refusals", actor="reader") == found[3:]
     assert rows(auditor, "demo", "refusals", code="identity_taken") == found[1:2]
     # They are no events: positions stay dense and nothing was added.
