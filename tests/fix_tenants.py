@@ -96,6 +96,8 @@ class Tenants:
         # What was made in one's own project has an id, a number, a position and a time of its own.
         text = re.sub(r"jl_[0-9a-f]{16}_\w+|\b[0-9a-f]{16}\b", "<key>", text)
         text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[\w-]{22}==", "<uuid>", text)
+        # A time of a whole second is written without a fraction.
+        text = re.sub(r"(:\d\d)\.\d+", r"\1", text)
         return re.sub(r"\d+", "#", text)
 
     def as_they_see_it(self) -> list[tuple[int, str]]:
