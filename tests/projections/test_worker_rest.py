@@ -6,28 +6,44 @@ import pytest
 
 from ledger import settings
 from ledger.wake import AWAITED, CHANNEL
+from projections import PROJECTIONS
 from projections.job_counts import JOB_COUNTS
 from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
-from tests.fix_log import LIVES, record
+from projections.projection import Projection
+from projections.runner import Runner
+from tests.fix_log import LIVES, eventually, record
 from tests.fix_runner import NEVER, Scene
 
 LOG = LIVES
+STOPPED = "INSERT INTO projections.stopped (name, position, error) VALUES (%s, 1, '')"
+
+
+def following(scene: Scene, *projections: Projection) -> Runner:
+    """A runner behind the first event whose workers rest after every fold to come: one that has only just built folds what came meanwhile at once."""
+    record(scene.forger, LOG[:1])
+    builder = scene.run(*projections)
+    scene.reaches(1, *projections)
+    builder.stop()
+    for one in projections:
+        scene.forger.execute(STOPPED, (one.table,))
+    runner = scene.run(*projections)
+    # Who takes that back has begun to follow.
+    eventually(lambda: not scene.stopped(), "all follow")
+    return runner
 
 
 def test_what_rests_on_purpose_comes_when_it_is_asked(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen red where a rest cannot be broken off."""
-    monkeypatch.setattr(settings, "FOLLOW_POLL_S", NEVER)
     monkeypatch.setattr(settings, "PAST_REST_S", NEVER)
-    record(scene.forger, LOG[:1])
-    runner = scene.run()
-    scene.reaches(1)
-    for start, position in ((1, 3), (3, 7)):
+    runner = following(scene, *PROJECTIONS)
+    monkeypatch.setattr(settings, "FOLLOW_POLL_S", NEVER)
+    for start, position, reached in ((1, 3, PROJECTIONS), (3, 7, (JOBS, JOB_COUNTS))):
         record(scene.forger, LOG[start:position])
         runner.wake(position)
-        scene.reaches(position, JOBS, JOB_COUNTS)
+        scene.reaches(position, *reached)
     # A position is no reason to hurry; none is.
     assert not scene.stands(7, JOB_STATES)
     scene.forger.execute(f"NOTIFY {CHANNEL}".encode())
@@ -38,11 +54,9 @@ def test_folds_grow_with_the_log_until_somebody_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen red where a worker does not hear who waits, and where it rests no longer than its fold took."""
+    runner = following(scene, JOBS, JOB_STATES)
     for name in ("FOLLOW_POLL_S", "FOLD_REST_EVENT_S", "FOLD_REST_S_MAX", "AWAITED_S"):
         monkeypatch.setattr(settings, name, NEVER)
-    record(scene.forger, LOG[:1])
-    runner = scene.run(JOBS, JOB_STATES)
-    scene.reaches(1, JOBS, JOB_STATES)
     record(scene.forger, LOG[1:2])
     runner.wake(2)
     scene.reaches(2, JOBS, JOB_STATES)
