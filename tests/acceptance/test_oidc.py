@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,12 @@ scopes = ["jobs:read"]
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that the system gives to nobody by itself, until the issuer takes it."""
+    while True:
+        port = secrets.choice(range(20_000, 30_000))
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
@@ -65,7 +69,7 @@ def issuing(port: int) -> Iterator[None]:
         deadline = time.monotonic() + DEADLINE_S
         while True:
             try:
-                httpx.get(f"http://localhost:{port}/jwks").raise_for_status()
+                httpx.get(f"http://localhost:{port}/jwks", timeout=DEADLINE_S).raise_for_status()
                 break
             except httpx.HTTPError:
                 assert time.monotonic() < deadline, "the issuer did not start"
@@ -79,7 +83,7 @@ def issuing(port: int) -> Iterator[None]:
 def token(port: int, sub: str, audience: str = AUDIENCE, **claims: Any) -> str:
     """Log in at the issuer, as a browser and a client would: its token."""
     base = f"http://localhost:{port}"
-    with httpx.Client(base_url=base) as client:
+    with httpx.Client(base_url=base, timeout=DEADLINE_S) as client:
         client.put(f"/users/{sub}", json=claims).raise_for_status()
         asked = {
             "client_id": audience,
@@ -240,7 +244,7 @@ async def test_unknown_keys_make_nobody_ask_the_issuer_each_time(mint: Mint) -> 
 
 @pytest.mark.anyio
 async def test_an_issuer_that_is_away_is_nobodys_fault(tmp_path: Path) -> None:
-    issuer = Issuer(trust_of(trust_file(tmp_path, free_port())))
+    issuer = Issuer(trust_of(trust_file(tmp_path, 1)))
     with pytest.raises(Busy):
         await issuer.principal(jwt.encode({"sub": "x"}, "x" * 32, headers={"kid": "k"}))
 
