@@ -153,11 +153,9 @@ def test_a_project_with_too_much_waiting_is_asked_to_come_back(
             assert (one["name"], one["status"]) == ("FS_RATE_LIMITED", 429)
             assert one["payload"]["code"] == "too_many_requests"
             monkeypatch.setattr(settings, "BATCHES_WAITING_MAX", 200)
-    assert [one["heard"] for one in heard if one["heard"] != "processing"] == [
-        "error",
-        "created",
-        "done",
-    ]
+    told = [one["heard"] for one in heard if one["heard"] != "processing"]
+    # It may have come back before the limit was lifted here.
+    assert (set(told[:-2]), told[-2:]) == ({"error"}, ["created", "done"])
     assert job(live_server.client, "demo", "a")["state"] == "Created"
 
 
