@@ -115,7 +115,7 @@ def test_every_place_is_given_back(narrow_server: NarrowServer) -> None:
 
 
 def test_a_key_asks_only_so_often(narrow_server: NarrowServer) -> None:
-    server = narrow_server({"LEDGER_KEY_REQUESTS_PER_S_MAX": 3})
+    server = narrow_server({"LEDGER_KEY_REQUESTS_PER_S_MAX": 1})
     other = server.client_of("demo")
     answers = [server.client.post(JOBS, json={"type": "T"}) for _ in range(20)]
     refused = [answer for answer in answers if answer.status_code != 201]
@@ -130,7 +130,8 @@ def test_a_key_asks_only_so_often(narrow_server: NarrowServer) -> None:
 def test_connections_beyond_the_limit_are_answered(narrow_server: NarrowServer) -> None:
     server = narrow_server({"LEDGER_CONNECTIONS_MAX": 1})
     create(server.client)  # its connection stays open
-    with httpx.Client(base_url=server.url, headers=server.client.headers) as late:
+    headers = server.client.headers
+    with httpx.Client(base_url=server.url, headers=headers, timeout=DEADLINE_S) as late:
         answer = late.get(JOBS)
         problem(answer, 503, "busy")
         assert "retry-after" in answer.headers
