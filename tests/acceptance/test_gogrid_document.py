@@ -138,7 +138,7 @@ def test_the_latest_of_an_object_comes_first(live_server: LiveServer, read: Read
 def test_a_clock_may_be_ten_minutes_off_and_a_signature_is_good_for_as_long(
     live_server: LiveServer,
 ) -> None:
-    """Five seconds are left at either end for the clock of this test itself."""
+    """Twenty seconds are left at either end for the clock of this test itself."""
     api_key, secret = live_server.make_key("demo", (Scope.JOBS_READ,), signing=True)
 
     def status(sig: str, **words: str) -> int:
@@ -148,10 +148,10 @@ def test_a_clock_may_be_ten_minutes_off_and_a_signature_is_good_for_as_long(
     def signed(skew_s: int) -> str:
         return sign(api_key, secret, int(time.time()) + skew_s)
 
-    for skew_s in (-595, -60, -1, 0, 1, 60, 595):
+    for skew_s in (-580, -60, -1, 0, 1, 60, 580):
         sig = signed(skew_s)
         assert [status(sig), status(sig, page="1")] == [200, 200], skew_s
-    for skew_s in (-86_400, -605, 610, 86_400):
+    for skew_s in (-86_400, -605, 620, 86_400):
         assert status(signed(skew_s)) == 403, skew_s
     for sig in ("", "0" * 32, signed(0).upper(), signed(0)[:-1], sign(api_key, "guess", int(time.time()))):  # fmt: skip
         assert status(sig) == 403, sig
