@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 
 from tests.fix_command import Command, Serving
+from tests.fix_fullstory import over
 
 CANARY = "ann.canary@example.org"
 LISTS = (
@@ -69,7 +70,10 @@ def leave_traces(serving: Serving, hers: str, ours: str) -> tuple[str, str]:
         end = {"event": "canceled", "note": f"{CANARY} called"}
         assert api.post(f"/v1/projects/p/jobs/{job}/events", json=end).status_code == 200
         item = {"name": "job.noted", "properties": {"job": job, "note": CANARY}}
-        assert api.post("/v2/events/batch", json={"requests": [item]}).status_code == 200
+        taken = api.post("/v2/events/batch", json={"requests": [item]})
+        assert taken.status_code == 200
+        # Nothing is erased while it waits.
+        assert over(api, taken.json()["job"]["id"])["imports"] == 1
     return job, other
 
 
