@@ -41,7 +41,7 @@ async def test_a_lonely_write_is_sent_in_the_turn_that_decides_it(
     job, sent = uuid4(), []
     async with Committer(database) as committer:
         await committer.commit(write(job, creation()))
-        await asyncio.sleep(0.05)
+        await until(lambda: committer._idle)  # what is decided may set out at once
         turns, send = Turns(), Wire.send
 
         def told(self: Wire, *values: bytes) -> asyncio.Future[PGresult]:
