@@ -87,7 +87,7 @@ async def opened(database: str, owner: Owner) -> AsyncIterator[Door]:
         min_size=1,
         max_size=2,
         open=False,
-        timeout=5,
+        timeout=30,
         kwargs={"autocommit": True},
     )
     async with pool:

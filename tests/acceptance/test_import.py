@@ -10,7 +10,6 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-import httpx2 as httpx
 import psycopg
 import pytest
 
@@ -129,9 +128,7 @@ def test_beside_a_running_server(command: Command, tmp_path: Path, pod_map: Path
     serving = command.serve()
     key = command.answer("keys", "create", "--project", "cluster", "--scope", "jobs:read")["key"]
     assert command.answer(*words(made, pod_map, "--strict"))["events"] == made.events
-    with httpx.Client(
-        base_url=serving.url or "", headers={"Authorization": f"Bearer {key}"}
-    ) as client:
+    with serving.client(key) as client:
         found = client.get(
             "/v1/projects/cluster/jobs", params={"count": "exact", "state": "Failed"}
         ).json()

@@ -152,7 +152,8 @@ def lossy(shared_server: LiveServer) -> Iterator[str]:
                 name: self.headers[name]
                 for name in ("authorization", "content-type", "content-encoding")
             }
-            answer = httpx.post(f"{shared_server.url}{self.path}", content=body, headers=passed)
+            url = f"{shared_server.url}{self.path}"
+            answer = httpx.post(url, content=body, headers=passed, timeout=30)
             assert answer.status_code == 201, answer.text
             if (status := next(lost)) is None:
                 self.close_connection = True

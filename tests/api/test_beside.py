@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from tests.fix_command import Command, Serving
+from tests.fix_command import DEADLINE_S, Command, Serving
 from tests.fix_embedded import wait_until
 
 WRITING = ("--scope", "jobs:read", "--scope", "jobs:write")
@@ -83,7 +83,7 @@ def test_workers_answer_on_one_address(command: Command) -> None:
 def answers(serving: Serving) -> set[int]:
     """Which processes take connections: each has its own."""
     assert serving.url is not None
-    clients = [httpx.Client(base_url=serving.url) for _ in range(30)]
+    clients = [httpx.Client(base_url=serving.url, timeout=DEADLINE_S) for _ in range(30)]
     for client in clients:
         assert client.get("/livez").status_code == 200
     found = {pid for pid in [serving.process.pid, *beside(serving, b"serve")] if connected(pid)}

@@ -79,7 +79,7 @@ class Room:
 async def room(database: str) -> AsyncIterator[Room]:
     clock = Clock()
     async with AsyncConnectionPool(
-        conninfo(database, Role.APP), min_size=1, max_size=1, open=False, timeout=5
+        conninfo(database, Role.APP), min_size=1, max_size=1, open=False, timeout=30
     ) as pool:
         yield Room(database, pool, clock, Switch(pool, clock=clock))
 

@@ -26,8 +26,8 @@ def test_serve_makes_a_ledger_and_leaves_nothing_running(tmp_path: Path) -> None
     with commanding(tmp_path / "new") as command:
         serving = command.serve()
         assert serving.url is not None
-        assert httpx.get(f"{serving.url}/livez").status_code == 200
-        assert httpx.get(f"{serving.url}/readyz").status_code == 200
+        assert httpx.get(f"{serving.url}/livez", timeout=DEADLINE_S).status_code == 200
+        assert httpx.get(f"{serving.url}/readyz", timeout=DEADLINE_S).status_code == 200
         database = command.postgres()
         assert database is not None
         assert serving.end(signal.SIGTERM) == 0
@@ -108,7 +108,8 @@ def test_a_refusal_is_logged_with_its_request(command: Command) -> None:
     assert serving.url is not None
     key = "jl_0123456789abcdef_" + "Zx" * 21 + "Z_abc123"
     headers = {"Authorization": f"Bearer {key}", "X-Request-Id": "who-was-it"}
-    refused = httpx.get(f"{serving.url}/v1/projects/p/jobs", headers=headers)
+    jobs = f"{serving.url}/v1/projects/p/jobs"
+    refused = httpx.get(jobs, headers=headers, timeout=DEADLINE_S)
     assert refused.status_code == 401
     assert serving.end() == 0
     text = serving.errors.read_text()

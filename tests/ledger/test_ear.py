@@ -37,7 +37,7 @@ async def test_all_that_is_told_is_heard_once_and_in_order(
 
 async def test_a_connection_that_ends_is_noticed_at_once(database: str) -> None:
     connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         hearing = asyncio.create_task(hear(connection, lambda words: None))
         await asyncio.sleep(0)
         with psycopg.connect(database, autocommit=True) as other:
