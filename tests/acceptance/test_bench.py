@@ -26,7 +26,7 @@ from scripts.benchmarks.slot import Measured, Spoilt
 from scripts.benchmarks.witness import Seen
 
 CHECKOUT = Path(__file__).parents[2]
-LIMIT_S = 240.0  # well under the test's own, since ending takes a moment, too
+LIMIT_S = 540.0  # well under the test's own, since ending takes a moment, too
 
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, process.returncode, said, words)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 # Two runs, so that two processors share them; each has a server of its own.
 @pytest.mark.parametrize("names", [WHOLE[::2], WHOLE[1::2]], ids=("even", "odd"))
 def test_the_short_form_says_what_it_found(names: tuple[str, ...], tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ import pytest
 from tests.fix_embedded import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 STATES = ["Created", "Queued", "Processing", "Failed", "Queued", "Processing", "Succeeded"]
 
 

@@ -19,7 +19,7 @@ def assert_good(report: Report) -> None:
     assert report.counts["acknowledged over HTTP"] > 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_what_was_acknowledged_survives_every_fault(tmp_path: Path) -> None:
     faults = [fault for fault in FAULTS if not fault.small_disk]
     report = harm(tmp_path, faults, rounds=1, answers=ANSWERS)
@@ -29,7 +29,7 @@ def test_what_was_acknowledged_survives_every_fault(tmp_path: Path) -> None:
     assert report.counts["replayed"] > 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_and_a_full_disk(tmp_path: Path) -> None:
     faults = [fault for fault in FAULTS if fault.small_disk]
     tmp_path.chmod(0o755)

@@ -22,7 +22,7 @@ from ledger.wake import CHANNEL, Herald
 from tests.histories import ANN
 from tests.writes import creation, read_log, write
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.anyio
 
 COMMITTERS, TASKS_OF_EACH = 4, 2
 RAW_WRITERS = 8

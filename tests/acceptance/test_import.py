@@ -208,7 +208,7 @@ def test_a_ledger_moves_through_a_pipe(command: Command, tmp_path: Path, pod_map
     other = ("--data", str(tmp_path / "other"))
     moved = subprocess.run(
         [*COMMAND, "import", "-", *other, "--json"],
-        input=first.stdout, capture_output=True, text=True, env=command.environment, check=True, timeout=60,
+        input=first.stdout, capture_output=True, text=True, env=command.environment, check=True, timeout=240,
     )  # fmt: skip
     assert json.loads(moved.stdout)["events"] == made.events
     second = command("export", place=other)

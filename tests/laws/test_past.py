@@ -29,7 +29,7 @@ from tests.fix_questions import EVERYTHING, FEW, Asker, conditions, few, laws, q
 EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
 many = effort(laws, max_examples=EXAMPLES)
 # Seconds: more examples take longer, on a busy machine too.
-pytestmark = pytest.mark.timeout(120 + EXAMPLES)
+pytestmark = pytest.mark.timeout(300 + EXAMPLES)
 
 
 @st.composite

@@ -55,7 +55,7 @@ EACH = 4  # requests of each list at a cut
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Seconds: more cuts take longer, on a busy machine too.
-pytestmark = pytest.mark.timeout(120 + 10 * EXAMPLES)
+pytestmark = pytest.mark.timeout(300 + 10 * EXAMPLES)
 
 Words = tuple[tuple[str, str], ...]
 

@@ -43,7 +43,7 @@ from tests.laws.test_totals import (
 
 EXAMPLES = int(os.environ.get("LEDGER_PAST_EXAMPLES", "100"))
 # Seconds: more examples take longer, on a busy machine too.
-pytestmark = pytest.mark.timeout(120 + 2 * EXAMPLES)
+pytestmark = pytest.mark.timeout(300 + 2 * EXAMPLES)
 SECOND = timedelta(seconds=1)
 PROJECTS = ("demo", "über %s {}")
 # How jobs go on when they were created.

@@ -19,7 +19,6 @@ JOBS = 20
 ROUNDS = 4
 
 
-@pytest.mark.timeout(120)
 async def test_retries_and_new_writes_do_not_harm_each_other(database: str) -> None:
     jobs = [uuid4() for _ in range(JOBS)]
 
