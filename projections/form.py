@@ -4,10 +4,18 @@ Invariants: immutable and hashable, so that a text is made once for each shape."
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
 
-from projections.total import Way
+from psycopg.sql import SQL, Composable, Identifier, Placeholder
+
+# What knows a total. kinds: counters by state, type and command; spans: those of creation times; rows: jobs.
+Way: TypeAlias = Literal["untold", "kinds", "spans", "rows"]
+
+PROJECT: Final = SQL("j.project = %(project)s")
+OPERATORS: Final = MappingProxyType({"in": SQL("="), ">=": SQL(">="), "<=": SQL("<=")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,13 @@ class Clause:
     operator: str
     column: str
     many: bool = False
+
+    def of(self, column: Composable) -> Composable:
+        """The condition, of what stands for the column."""
+        value = Placeholder(f"c{self.nth}")
+        if self.many:
+            return SQL("{} = ANY({})").format(column, value)
+        return SQL("{} {} {}").format(column, OPERATORS[self.operator], value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +55,8 @@ class Shape:
     split: tuple[int, int] | None = None
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
+
+
+def conditions(clauses: Iterable[Clause]) -> list[Composable]:
+    """What a row of jobs, which goes by the name `j`, must meet."""
+    return [PROJECT, *(one.of(Identifier("j", one.column)) for one in clauses)]

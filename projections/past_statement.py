@@ -20,7 +20,7 @@ from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import SORTS
 from projections.fixed import needed
-from projections.form import Clause, Place
+from projections.form import OPERATORS, Clause, Place
 from projections.past_way import OUTCOMES, Way
 from projections.question import After, Offset, Query
 from projections.statement import Name, Parameters, each
@@ -215,7 +215,7 @@ def _conditions(shape: Shape, branch: Branch) -> list[Composable]:
             found.append(SQL("r.outcome = ANY({})").format(Placeholder(f"d{clause.nth}")))
             continue
         column = _column(clause.column, settled=branch.settled)
-        operator = statement.OPERATORS[clause.operator]
+        operator = OPERATORS[clause.operator]
         value = Placeholder(f"c{clause.nth}")
         if branch.part is not None and shape.parted and shape.parted[0] == clause.nth:
             value = Placeholder(f"c{clause.nth}_{branch.part}")

@@ -19,7 +19,7 @@ from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import FILTERS, SORTS, Condition, Sort, Value
 from projections.fixed import needed
-from projections.form import Clause, Place, Shape
+from projections.form import Clause, Place, Shape, conditions
 from projections.question import After, Offset, Query
 
 # The comment that introduces a query is for people: it would only make the statements longer.
@@ -122,14 +122,14 @@ def _gathered(shape: Shape) -> bytes:
     return (
         TEXTS["gathered"]
         .format(
-            reached=TEXTS["reached"],
+            reached=TEXTS["reached_both" if shape.total in total.APART else "reached"],
             told=each(", p.{name}", keys | columns),
             gathered=each(", (array_agg(w.{name}))[%(limit)s::integer - 1] AS {name}", keys)
             + each(", array_agg(w.{name}) AS {name}", columns),
             selected=each(", {of} AS {name}", keys | columns),
             window=_window(shape, () if shape.columns else ("number", "version", *shape.sort)),
             order=_order_by(shape.order, "j"),
-            total=_total(shape),
+            total=total.text(shape.total, shape.clauses),
         )
         .as_bytes()
     )
@@ -195,28 +195,14 @@ def tally() -> bytes:
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
 
 
-def _total(shape: Shape) -> Composable:
-    others = [one for one in shape.clauses if not total.is_bound(one.column)]
-    return total.text(
-        shape.total, _conditions(shape), _conditions(replace(shape, clauses=tuple(others)))
-    )
-
-
 def _conditions(shape: Shape, branch: int | None = None) -> list[Composable]:
-    found: list[Composable] = [SQL("j.project = %(project)s")]
-    for clause in shape.clauses:
-        value = Placeholder(f"c{clause.nth}")
-        column = Identifier("j", clause.column)
-        if branch is not None and shape.split is not None and shape.split[0] == clause.nth:
-            found.append(SQL("{} = {}").format(column, Placeholder(f"c{clause.nth}_{branch}")))
-        elif clause.many:
-            found.append(SQL("{} = ANY({})").format(column, value))
-        else:
-            found.append(SQL("{} {} {}").format(column, OPERATORS[clause.operator], value))
-    return found
-
-
-OPERATORS: Final = MappingProxyType({"in": SQL("="), ">=": SQL(">="), "<=": SQL("<=")})
+    """What a job must meet: of the clause that is split, the value of a branch."""
+    if branch is None or shape.split is None:
+        return conditions(shape.clauses)
+    [split] = [one for one in shape.clauses if one.nth == shape.split[0]]
+    others = [one for one in shape.clauses if one is not split]
+    value = Placeholder(f"c{split.nth}_{branch}")
+    return [*conditions(others), SQL("{} = {}").format(Identifier("j", split.column), value)]
 
 
 def _order_by(order: tuple[Place, ...], table: str = "m") -> Composable:

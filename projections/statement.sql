@@ -3,15 +3,22 @@
 SELECT coalesce((SELECT position FROM projections.reached WHERE name = 'jobs'), 0) AS jobs,
        coalesce((SELECT position FROM projections.reached WHERE name = 'job_counts'), 0) AS job_counts
 
+-- name: reached_both
+-- The same for who asks for both: one look tells them.
+SELECT coalesce(max(r.position) FILTER (WHERE r.name = 'jobs'), 0) AS jobs,
+       coalesce(max(r.position) FILTER (WHERE r.name = 'job_counts'), 0) AS job_counts
+FROM projections.reached r WHERE r.name IN ('jobs', 'job_counts')
+
 -- name: gathered
 -- A page's jobs and one more when there is another, in their order, a column a value: one row costs the reader less than fifty, and comes in one
 -- piece. Where the last of the page stands in the order is said once. The sight is set in the statement itself, as in by_id.
-SELECT p.numbers, p.versions, p.reached, p.total{told}
+SELECT p.numbers, p.versions, h.reached, h.jobs{told}
 FROM (SELECT set_config('ledger.projects', %(sight)s, true) AS sight) seen
 CROSS JOIN LATERAL (
-  WITH reached AS NOT MATERIALIZED ({reached}), total AS MATERIALIZED (SELECT {total} AS jobs FROM reached WHERE seen.sight IS NOT NULL)
-  SELECT coalesce(array_agg(w.number), '{{}}') AS numbers, coalesce(array_agg(w.version), '{{}}') AS versions,
-         (SELECT jobs FROM reached) AS reached, (SELECT jobs FROM total) AS total{gathered}
+  SELECT reached.jobs AS reached, total.* FROM ({reached}) reached CROSS JOIN LATERAL {total} total WHERE seen.sight IS NOT NULL OFFSET 0
+) h
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(w.number), '{{}}') AS numbers, coalesce(array_agg(w.version), '{{}}') AS versions{gathered}
   FROM (SELECT j.number, j.version{selected} FROM ({window}) j WHERE seen.sight IS NOT NULL ORDER BY {order}) w
 ) p
 

@@ -5,51 +5,69 @@ from the spans that are counted and the jobs of half a short span at each end; a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import Literal as Quoted
 
 from ledger import sql
 from ledger.job import State
 from projections.filters import Condition
 from projections.fixed import NAMES, STANDS
+from projections.form import Clause, Way, conditions
 from projections.spans import Covered, cover
 
 # The comment that introduces a query is for people.
 _TEXTS: Final = MappingProxyType(
     {name: SQL(text.partition("\n")[2].strip()) for name, text in sql.load(__file__).items()}
 )
-# kinds: counters by state, type and command; spans: those of creation times; rows: jobs.
-Way: TypeAlias = Literal["untold", "kinds", "spans", "rows"]
 
 STATES: Final = _TEXTS["states"]
+_AND: Final = SQL(" AND ")
 _KINDS: Final = frozenset({"state", "type", "command"})
 _RANGE: Final = "created_at"
 _ALL: Final = frozenset(State)
 _SPANS: Final = frozenset({_RANGE, *NAMES})
+# What counters know, and on which column they are met in a way of their own: each state is a column of theirs, and spans are of a range.
+APART: Final[Mapping[Way, str]] = MappingProxyType({"kinds": "state", "spans": _RANGE})
 
 
-def way(conditions: Sequence[Condition]) -> Way:
+def way(asked: Sequence[Condition]) -> Way:
     """What knows how many jobs these conditions leave."""
-    columns = {one.filter.column for one in conditions}
+    columns = {one.filter.column for one in asked}
     if columns <= _KINDS:
         return "kinds"
-    if _RANGE in columns and columns <= _SPANS and _states(conditions) is not None:
+    if _RANGE in columns and columns <= _SPANS and _states(asked) is not None:
         return "spans"
     return "rows"
 
 
-def text(found: Way, conditions: Iterable[Composable], others: Iterable[Composable]) -> Composable:
-    """The total as an expression. `others`: the conditions that are no bounds of a range."""
-    if found == "untold":
-        return SQL("NULL::bigint")
-    conjunction = SQL(" AND ")
+def text(found: Way, clauses: Sequence[Clause]) -> Composable:
+    """The total as a subquery of one row, which goes by the name `total` and says how many `jobs` there are."""
+    others = [one for one in clauses if one.column != APART.get(found)]
     return _TEXTS[found].format(
-        conditions=conjunction.join(conditions), others=conjunction.join(others), states=STATES
+        conditions=_AND.join(conditions(clauses)),
+        others=_AND.join(conditions(others)),
+        states=STATES,
+        counted=counted(clauses),
     )
+
+
+def counted(clauses: Sequence[Clause]) -> Composable:
+    """How many jobs of a row of counts are in the states that clauses leave."""
+    clauses = [one for one in clauses if one.column == APART["kinds"]]
+    return SQL(" + ").join(_in_state(state.value, clauses) for state in State)
+
+
+def _in_state(state: str, clauses: Sequence[Clause]) -> Composable:
+    jobs = Identifier("j", state.lower())
+    if not clauses:
+        return jobs
+    met = _AND.join(one.of(SQL("{}::text").format(Quoted(state))) for one in clauses)
+    return SQL("CASE WHEN {} THEN {} ELSE 0 END").format(met, jobs)
 
 
 def is_bound(column: str) -> bool:

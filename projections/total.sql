@@ -3,23 +3,23 @@
 (VALUES ('Created' COLLATE "C", k.created), ('Queued', k.queued), ('Processing', k.processing), ('Succeeded', k.succeeded), ('Failed', k.failed),
         ('Canceled', k.canceled)) n (state, jobs)
 
+-- name: untold
+-- No total.
+(SELECT NULL::bigint AS jobs)
+
 -- name: kinds
 -- A total from the counters, when they stand where the jobs do, or would be much dearer to take anew; else from the jobs.
 (SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
-             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
+             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END AS jobs
  FROM (
-  SELECT coalesce(sum(j.jobs), 0)::bigint AS jobs
-  FROM (
-    SELECT k.project, k.type, k.command, n.state, n.jobs
-    FROM projections.job_counts k CROSS JOIN LATERAL {states} WHERE k.latest AND k.span_s = 0 AND k.span_upto = 0
-  ) j
-  WHERE {conditions}
+  SELECT coalesce(sum({counted}), 0)::bigint AS jobs FROM projections.job_counts j
+  WHERE {others} AND j.span_s = 0 AND j.span_upto = 0 AND j.latest
  ) c)
 
 -- name: spans
 -- The same behind a range of creation times: what its spans hold, each by a walk of its own (OFFSET 0), and what is added or taken away at its ends.
 (SELECT CASE WHEN reached.job_counts = reached.jobs OR c.jobs > %(exactly)s THEN c.jobs
-             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END
+             ELSE (SELECT count(*) FROM projections.jobs j WHERE {conditions}) END AS jobs
  FROM (
   SELECT (
     SELECT coalesce(sum(n.jobs), 0)::bigint
@@ -45,4 +45,4 @@
 
 -- name: rows
 -- A total that nobody keeps.
-(SELECT count(*) FROM projections.jobs j WHERE {conditions})
+(SELECT count(*) AS jobs FROM projections.jobs j WHERE {conditions})
