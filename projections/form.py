@@ -46,7 +46,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All of a question that the text of its statement depends on. `split`: the clause that is asked one value at a time, and how many."""
+    """All of a question that the text of its statement depends on. `split`: the clause that is asked one value at a time, and how many; `rivals`:
+    whether the index of one of the clauses is walked, and which one counters tell."""
 
     clauses: tuple[Clause, ...]
     order: tuple[Place, ...]
@@ -55,6 +56,7 @@ class Shape:
     split: tuple[int, int] | None = None
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
+    rivals: bool = False
 
 
 def conditions(clauses: Iterable[Clause]) -> list[Composable]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ledger.sight import array
 from ledger.store import Connection
-from projections import behind, statement
+from projections import behind, rivals, statement
 from projections.lately import Lately, Version, Words
 from projections.question import Page, Query, Telling
 from projections.reader import read
@@ -108,7 +108,9 @@ async def asked(
     """The page that a question is about as it is now, with these columns of each job."""
     text, values = statement.gathered(query, columns)
     values["sight"] = array(sight)
-    [row] = await read(connection, None, text, values)
+    # Of rivals the plan is kept on a connection that plans for values, since to walk the fewest may take long.
+    kept = rivals.compete(query)
+    [row] = await read(connection, sight if kept else None, text, values, walk=kept)
     return gathered(query, *row)
 
 

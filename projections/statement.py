@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, LiteralString, TypeAlias
 from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from ledger import settings, sql
-from projections import total
+from projections import rivals, total
 from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import FILTERS, SORTS, Condition, Sort, Value
@@ -68,7 +68,8 @@ def _asked(query: Query) -> tuple[Shape, Parameters]:
     counting = total.way(query.conditions) if query.total else "untold"
     if counting == "spans":
         values |= total.values(query.conditions)
-    return Shape(clauses, order, window, counting, parted, query.columns, sort), values
+    competing = rivals.compete(query)
+    return Shape(clauses, order, window, counting, parted, query.columns, sort, competing), values
 
 
 def places(sort: tuple[Sort, ...]) -> tuple[Place, ...]:
@@ -129,7 +130,9 @@ def _gathered(shape: Shape) -> bytes:
             selected=each(", {of} AS {name}", keys | columns),
             window=_window(shape, () if shape.columns else ("number", "version", *shape.sort)),
             order=_order_by(shape.order, "j"),
-            total=total.text(shape.total, shape.clauses),
+            total=rivals.text(shape.clauses)
+            if shape.rivals
+            else total.text(shape.total, shape.clauses),
         )
         .as_bytes()
     )
@@ -154,18 +157,35 @@ def _window(shape: Shape, wanted: Iterable[str] = ()) -> Composable:
 
 
 def _matching(shape: Shape, columns: Composable, behind: list[Composable]) -> Composable:
-    if shape.split is None:
+    branches = _branches(shape)
+    if not branches:
         return TEXTS["matching"].format(
-            columns=columns, conditions=SQL(" AND ").join([*_conditions(shape), *behind])
+            columns=columns, conditions=SQL(" AND ").join([*conditions(shape.clauses), *behind])
         )
     return SQL(" UNION ALL ").join(
         TEXTS["branch"].format(
             columns=columns,
-            conditions=SQL(" AND ").join([*_conditions(shape, nth), *behind]),
+            conditions=SQL(" AND ").join([*one, *behind]),
             order=_order_by(shape.order, "j"),
         )
-        for nth in range(shape.split[1])
+        for one in branches
     )
+
+
+def _branches(shape: Shape) -> list[list[Composable]]:
+    """What a job must meet in each of the walks that are merged: one for each value of the clause that is split, or for each rival."""
+    if shape.rivals:
+        return [rivals.walk(shape.clauses, nth, "h") for nth in range(len(shape.clauses))]
+    if shape.split is None:
+        return []
+    nth, count = shape.split
+    [split] = [one for one in shape.clauses if one.nth == nth]
+    others = conditions(one for one in shape.clauses if one is not split)
+    column = Identifier("j", split.column)
+    return [
+        [*others, SQL("{} = {}").format(column, Placeholder(f"c{nth}_{value}"))]
+        for value in range(count)
+    ]
 
 
 @lru_cache(maxsize=len(NAME_TYPES))
@@ -193,16 +213,6 @@ def by_number(columns: tuple[str, ...]) -> bytes:
 def tally() -> bytes:
     """The statement for the counters of %(project)s, if it is in %(sight)s."""
     return TEXTS["tally"].format(reached=TEXTS["reached"]).as_bytes()
-
-
-def _conditions(shape: Shape, branch: int | None = None) -> list[Composable]:
-    """What a job must meet: of the clause that is split, the value of a branch."""
-    if branch is None or shape.split is None:
-        return conditions(shape.clauses)
-    [split] = [one for one in shape.clauses if one.nth == shape.split[0]]
-    others = [one for one in shape.clauses if one is not split]
-    value = Placeholder(f"c{split.nth}_{branch}")
-    return [*conditions(others), SQL("{} = {}").format(Identifier("j", split.column), value)]
 
 
 def _order_by(order: tuple[Place, ...], table: str = "m") -> Composable:
