@@ -1,13 +1,15 @@
 -- name: reached
--- How far each read model is; who asks for one alone does not look for the other.
-SELECT coalesce((SELECT position FROM projections.reached WHERE name = 'jobs'), 0) AS jobs,
-       coalesce((SELECT position FROM projections.reached WHERE name = 'job_counts'), 0) AS job_counts
+-- How far each read model is; who asks for one alone does not look for the other. The view of the same name tells more, for which each list would pay.
+SELECT coalesce((SELECT t.notification_id FROM projections.live l JOIN projections.notification_tracking t USING (application_name)
+                 WHERE l.name = 'jobs'), 0) AS jobs,
+       coalesce((SELECT t.notification_id FROM projections.live l JOIN projections.notification_tracking t USING (application_name)
+                 WHERE l.name = 'job_counts'), 0) AS job_counts
 
 -- name: reached_both
 -- The same for who asks for both: one look tells them.
-SELECT coalesce(max(r.position) FILTER (WHERE r.name = 'jobs'), 0) AS jobs,
-       coalesce(max(r.position) FILTER (WHERE r.name = 'job_counts'), 0) AS job_counts
-FROM projections.reached r WHERE r.name IN ('jobs', 'job_counts')
+SELECT coalesce(max(t.notification_id) FILTER (WHERE l.name = 'jobs'), 0) AS jobs,
+       coalesce(max(t.notification_id) FILTER (WHERE l.name = 'job_counts'), 0) AS job_counts
+FROM projections.live l JOIN projections.notification_tracking t USING (application_name) WHERE l.name IN ('jobs', 'job_counts')
 
 -- name: gathered
 -- A page's jobs and one more when there is another, in their order, a column a value: one row costs the reader less than fifty, and comes in one
