@@ -27,12 +27,14 @@ CREATE INDEX ON {table} (project, span_s, span_upto, type, command) WHERE latest
 -- name: fold
 -- Move each job that changed its state behind one position up to another from its old count to its new, and answer how many events it took.
 WITH stored AS MATERIALIZED (
-  SELECT s.originator_id AS job_id, s.originator_version AS version, s.notification_id AS position, s.topic, s.project,
+  SELECT s.originator_id AS job_id, s.originator_version AS version,
+         (s.notification_id + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto, s.project,
          CASE WHEN s.topic = 'job.created' THEN b.body -> 'event' END AS event, coalesce(s.occurred_at, s.recorded_at) AS at,
-         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled') AS moves,
-         s.topic IN ('job.created', 'job.queued', 'job.started', 'job.progressed', 'job.noted', 'job.items_reported',
-                     'job.succeeded', 'job.failed', 'job.canceled', 'job.erased')
-           AND (s.topic = 'job.created') = (s.originator_version = 1) AND NOT coalesce(b.body ? 'class_version', b.plain IS NULL) AS known
+         -- The state it came to, by the number of its column; 0 where it stayed in one, and null where nobody knows.
+         CASE s.topic WHEN 'job.created' THEN 1 WHEN 'job.queued' THEN 2 WHEN 'job.started' THEN 3 WHEN 'job.succeeded' THEN 4 WHEN 'job.failed' THEN 5
+                      WHEN 'job.canceled' THEN 6 WHEN 'job.progressed' THEN 0 WHEN 'job.noted' THEN 0 WHEN 'job.items_reported' THEN 0
+                      WHEN 'job.erased' THEN 0 END AS state,
+         (s.topic = 'job.created') = (s.originator_version = 1) AND NOT coalesce(b.body ? 'class_version', b.plain IS NULL) AS known
   FROM ledger.stored_events s
   CROSS JOIN LATERAL (
     -- Of a move nothing is asked but whether its body is one, in a shape that is known: that it is JSON is found out in half the time.
@@ -40,17 +42,22 @@ WITH stored AS MATERIALIZED (
     FROM (SELECT s.topic = 'job.created' OR position('class_version'::bytea IN s.state) > 0 AS asked) p OFFSET 0
   ) b
   WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
-), moved AS (
-  -- Every move counts, those within the range too, so that the rows do not depend on how the log was cut into ranges.
-  SELECT job_id, topic AS entered, version, position, lag(topic) OVER lives AS left
-  FROM stored WHERE moves WINDOW lives AS (PARTITION BY job_id ORDER BY version)
+), moved AS MATERIALIZED (
+  -- Job by job, as few as they are within a stretch: of its moves there only the last counts, from where the job stood when the stretch began.
+  SELECT job_id, upto, mod(max(version * 8 + state) FILTER (WHERE state > 0), 8) AS entered, min(version) FILTER (WHERE state > 0) AS version,
+         min(version) AS first_version, count(*) FILTER (WHERE known AND state IS NOT NULL) AS events
+  FROM stored GROUP BY job_id, upto
 ), crossed AS (
   -- Where a job stood before the range is looked up in the log, so that this read model needs no other.
-  SELECT m.job_id, m.entered, m.position, coalesce(m.left, before.topic) AS left
-  FROM moved m
+  SELECT m.job_id, m.entered, m.upto, coalesce(m.left, before.state) AS left
+  FROM (
+    SELECT job_id, entered, upto, version, lag(entered) OVER (PARTITION BY job_id ORDER BY upto) AS left FROM moved WHERE entered IS NOT NULL
+  ) m
   LEFT JOIN LATERAL (
     -- Only where the range does not say it: outside, the condition would be tried after looking.
-    SELECT e.topic FROM ledger.stored_events e
+    SELECT CASE e.topic WHEN 'job.created' THEN 1 WHEN 'job.queued' THEN 2 WHEN 'job.started' THEN 3 WHEN 'job.succeeded' THEN 4
+                        WHEN 'job.failed' THEN 5 ELSE 6 END AS state
+    FROM ledger.stored_events e
     WHERE m.left IS NULL AND m.version > 1 AND e.originator_id = m.job_id AND e.originator_version < m.version
       AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
     ORDER BY e.originator_version DESC LIMIT 1
@@ -59,29 +66,22 @@ WITH stored AS MATERIALIZED (
   -- What a job is about is said once, when it is created (`born`, in microseconds since the year 1); read again only of older jobs that moved.
   SELECT job_id, project, event ->> 'type' AS type, coalesce(event ->> 'command', '') AS command,
          (extract(epoch FROM coalesce((event ->> 'created_at')::timestamptz, at)) * 1000000)::bigint + 62135596800000000 AS born
-  FROM stored WHERE version = 1 AND topic = 'job.created'
+  FROM stored WHERE version = 1 AND state = 1
   UNION ALL
   SELECT x.job_id, c.project, b.event ->> 'type', coalesce(b.event ->> 'command', ''),
          (extract(epoch FROM coalesce((b.event ->> 'created_at')::timestamptz, c.occurred_at, c.recorded_at)) * 1000000)::bigint + 62135596800000000
-  FROM (SELECT job_id, bool_or(moves) AS moves FROM stored GROUP BY job_id HAVING min(version) > 1) x
+  FROM (SELECT job_id, bool_or(entered IS NOT NULL) AS moves FROM moved GROUP BY job_id HAVING min(first_version) > 1) x
   JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
   CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN {c_body} -> 'event' END AS event OFFSET 0) b
-), went AS (
-  -- Job by job first, as they lie already: kinds are dear to compare.
-  SELECT x.job_id, (x.position + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto,
-         (count(*) FILTER (WHERE x.entered = 'job.created') - count(*) FILTER (WHERE x.left = 'job.created'))::integer AS created,
-         (count(*) FILTER (WHERE x.entered = 'job.queued') - count(*) FILTER (WHERE x.left = 'job.queued'))::integer AS queued,
-         (count(*) FILTER (WHERE x.entered = 'job.started') - count(*) FILTER (WHERE x.left = 'job.started'))::integer AS processing,
-         (count(*) FILTER (WHERE x.entered = 'job.succeeded') - count(*) FILTER (WHERE x.left = 'job.succeeded'))::integer AS succeeded,
-         (count(*) FILTER (WHERE x.entered = 'job.failed') - count(*) FILTER (WHERE x.left = 'job.failed'))::integer AS failed,
-         (count(*) FILTER (WHERE x.entered = 'job.canceled') - count(*) FILTER (WHERE x.left = 'job.canceled'))::integer AS canceled
-  FROM crossed x
-  GROUP BY 1, 2
 ), delta AS (
-  SELECT t.project, t.type, t.command, t.born / (%(spans_s)s::integer[])[1] / 1000000 AS nth, w.upto,
-         sum(w.created)::integer AS created, sum(w.queued)::integer AS queued, sum(w.processing)::integer AS processing,
-         sum(w.succeeded)::integer AS succeeded, sum(w.failed)::integer AS failed, sum(w.canceled)::integer AS canceled
-  FROM went w
+  SELECT t.project, t.type, t.command, t.born / (%(spans_s)s::integer[])[1] / 1000000 AS nth, x.upto,
+         (count(*) FILTER (WHERE x.entered = 1) - count(*) FILTER (WHERE x.left = 1))::integer AS created,
+         (count(*) FILTER (WHERE x.entered = 2) - count(*) FILTER (WHERE x.left = 2))::integer AS queued,
+         (count(*) FILTER (WHERE x.entered = 3) - count(*) FILTER (WHERE x.left = 3))::integer AS processing,
+         (count(*) FILTER (WHERE x.entered = 4) - count(*) FILTER (WHERE x.left = 4))::integer AS succeeded,
+         (count(*) FILTER (WHERE x.entered = 5) - count(*) FILTER (WHERE x.left = 5))::integer AS failed,
+         (count(*) FILTER (WHERE x.entered = 6) - count(*) FILTER (WHERE x.left = 6))::integer AS canceled
+  FROM crossed x
   JOIN told t USING (job_id)
   GROUP BY 1, 2, 3, 4, 5
 ), changed AS (
@@ -120,7 +120,7 @@ WITH stored AS MATERIALIZED (
       succeeded = excluded.succeeded, failed = excluded.failed, canceled = excluded.canceled
 )
 -- Events of a job whose creation is nowhere are not taken.
-SELECT count(*) FILTER (WHERE known) FROM stored WHERE job_id IN (SELECT job_id FROM told)
+SELECT coalesce(sum(m.events), 0)::bigint FROM moved m WHERE m.job_id IN (SELECT job_id FROM told)
 
 -- name: cut
 -- Which counts of a scratch table, folded up to a position, are not those of the stays that the live history has at that position; or, of the
