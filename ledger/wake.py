@@ -30,7 +30,7 @@ _TELL = (
 
 
 class Herald:
-    """Sends the wake-ups of one process: at once to followers that sleep, and else only when they do not come within `settings.WAKE_HELD_S`."""
+    """Sends the wake-ups of one process: at once to followers that sleep, and else only when they do not come in time."""
 
     def __init__(self, dsn: str) -> None:
         self._conninfo = conninfo(dsn, Role.APP)
@@ -41,6 +41,7 @@ class Herald:
         self._position = 0
         self._followed = 0
         self._stirred_s = -inf  # when the followers last told of themselves, or were told
+        self._held_s = settings.WAKE_HELD_S  # for how long from then on they are trusted to come
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -65,8 +66,13 @@ class Herald:
 
     def followed(self, position: int) -> None:
         """Followers have come up to this position, and look for more by themselves. Returns at once."""
+        now_s = asyncio.get_running_loop().time()
+        # Those who take many at once rest longer on purpose, unless somebody waits.
+        many = position - self._followed > settings.FOLD_RUSH_EVENTS_S * settings.FOLD_BEAT_S
+        resting = many and now_s - self._awaited_s >= settings.AWAITED_S
+        self._held_s = settings.WAKE_HELD_S + (settings.FOLD_BEAT_S_MAX if resting else 0.0)
+        self._stirred_s = now_s
         self._followed = max(self._followed, position)
-        self._stirred_s = asyncio.get_running_loop().time()
 
     def hurry(self) -> None:
         """Somebody waits for followers that rest on purpose. Returns at once."""
@@ -88,7 +94,7 @@ class Herald:
         """Leave it to followers that are awake to find what was announced, as long as they tell of themselves."""
         time = asyncio.get_running_loop().time
         while self._followed < self._position:
-            left_s = self._stirred_s + settings.WAKE_HELD_S - time()
+            left_s = self._stirred_s + self._held_s - time()
             if left_s <= 0 or self._hurry.is_set():
                 return
             with contextlib.suppress(TimeoutError):

@@ -18,6 +18,7 @@ from psycopg import Connection
 
 from ledger import settings
 from ledger.connection import Role, conninfo
+from projections.beat import Beat
 from projections.bell import Bell
 from projections.build import Build, Poison, head, live, plan_builds
 from projections.crier import news
@@ -40,6 +41,7 @@ class Worker(threading.Thread):
         self._on_progress = on_progress
         self._ending = threading.Event()
         self._bell = Bell()
+        self._beat = Beat()
         self._pause_s = settings.RESTART_S_MIN
 
     def wake(self, position: int) -> None:
@@ -98,7 +100,7 @@ class Worker(threading.Thread):
                 build, reached = swapped, swapped.position(connection) or 0
                 reached = self._catch_up(connection, build, reached)
             if reached == before:
-                look_s = min(max(2 * look_s, settings.FOLLOW_LOOK_S_MIN), settings.FOLLOW_POLL_S)
+                look_s = min(max(2 * look_s, settings.FOLD_BEAT_S), settings.FOLLOW_POLL_S)
                 continue
             # While the log grows it is looked at again and again, and nobody need ring.
             look_s = 0.0
@@ -106,23 +108,19 @@ class Worker(threading.Thread):
                 # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
                 connection.execute("DISCARD PLANS")
                 planned = max(reached, 1)
-            self._rest(connection, time.monotonic() - began_s, reached - before)
+            self._rest(connection, began_s, reached - before)
 
-    def _rest(self, connection: Connection[Any], took_s: float, events: int) -> None:
-        """Let more come together, the more the longer a fold takes: on a busy machine folds become larger, not more frequent.
-
-        While nobody waits they grow with the rate of events too, since a fold of a few costs nearly as much as one of many."""
+    def _rest(self, connection: Connection[Any], began_s: float, events: int) -> None:
+        """Let more come together, since a fold of a few costs nearly as much as one of many."""
+        now_s = time.monotonic()
         if self._projection.past:
-            self._linger(connection, settings.PAST_REST_S)
+            self._linger(connection, now_s + settings.PAST_REST_S)
             return
-        least_s = min(max(took_s, settings.FOLLOW_LOOK_S_MIN), settings.WAKE_HELD_S)
-        self._ending.wait(least_s)
-        if not self._bell.awaited:
-            rest_s = min(events * settings.FOLD_REST_EVENT_S, settings.FOLD_REST_S_MAX)
-            self._linger(connection, rest_s - least_s)
+        until_s = self._beat.after(began_s, now_s, events, awaited=self._bell.awaited)
+        self._ending.wait(min(until_s - now_s, settings.FOLD_BEAT_S))
+        self._linger(connection, until_s)
 
-    def _linger(self, connection: Connection[Any], rest_s: float) -> None:
-        until_s = time.monotonic() + rest_s
+    def _linger(self, connection: Connection[Any], until_s: float) -> None:
         # Unless somebody is in a hurry, and rings without saying how far the log has grown.
         while (left_s := until_s - time.monotonic()) > 0 and not self._ending.is_set():
             if self._bell.wait(connection, left_s) is None:

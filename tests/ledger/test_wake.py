@@ -91,6 +91,25 @@ async def test_followers_that_are_awake_come_by_themselves(
         assert await heard(listener, "") == [""]
 
 
+async def test_followers_that_take_many_rest_longer_unless_somebody_waits(
+    database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where they are woken as soon as others, and where who waits changes nothing."""
+    monkeypatch.setattr(settings, "FOLD_BEAT_S_MAX", 3_600.0)
+    many = 2 * round(settings.FOLD_RUSH_EVENTS_S * settings.FOLD_BEAT_S)
+    async with Herald(database) as herald:
+        herald.followed(many)
+        herald.announce(many + 1)
+        await asyncio.sleep(2 * settings.WAKE_HELD_S)
+        await listener.execute("SELECT pg_notify(%s, 'nothing yet')", (CHANNEL,))
+        assert await heard(listener, "nothing yet") == ["nothing yet"]
+        herald.awaited()
+        assert await heard(listener, str(many + 1)) == [str(many + 1)]
+        herald.followed(2 * many)
+        herald.announce(2 * many + 1)
+        assert await heard(listener, str(2 * many + 1)) == [str(2 * many + 1)]
+
+
 async def test_who_waits_is_told_of_at_once_and_seldom(
     database: str, listener: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

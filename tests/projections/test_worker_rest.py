@@ -53,10 +53,12 @@ def test_what_rests_on_purpose_comes_when_it_is_asked(
 def test_folds_grow_with_the_log_until_somebody_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen red where a worker does not hear who waits, and where it rests no longer than its fold took."""
+    """Seen red where a worker does not hear who waits, and where its beats are of one length."""
     runner = following(scene, JOBS, JOB_STATES)
-    for name in ("FOLLOW_POLL_S", "FOLD_REST_EVENT_S", "FOLD_REST_S_MAX", "AWAITED_S"):
-        monkeypatch.setattr(settings, name, NEVER)
+    for name in ("FOLLOW_POLL_S", "FOLD_BEAT_S_MAX", "AWAITED_S"):
+        # No beat comes while this runs, though the clock is the machine's.
+        monkeypatch.setattr(settings, name, 1_000 * NEVER / 3)
+    monkeypatch.setattr(settings, "FOLD_RUSH_EVENTS_S", 0)
     record(scene.forger, LOG[1:2])
     runner.wake(2)
     scene.reaches(2, JOBS, JOB_STATES)

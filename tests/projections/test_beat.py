@@ -1,0 +1,75 @@
+"""When followers fold again: together, seldom in a rush, and soon for who waits."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from ledger import settings
+from projections.beat import Beat
+
+SHORT, LONG = settings.FOLD_BEAT_S, settings.FOLD_BEAT_S_MAX
+CALM, RUSH = settings.FOLD_RUSH_EVENTS_S * 0.7, settings.FOLD_RUSH_EVENTS_S * 1.4
+WHILE_S = 12 * LONG
+
+
+def moments(
+    beat: Beat,
+    events_s: float,
+    *,
+    since_s: float = 0.0,
+    took_s: float = SHORT / 9,
+    awaited: bool = False,
+) -> list[float]:
+    """When a follower folds a log that grows so fast, for a while."""
+    began_s = [since_s]
+    while began_s[-1] < since_s + WHILE_S:
+        events = round(events_s * (began_s[-1] - began_s[-2] if began_s[1:] else SHORT))
+        began_s.append(beat.after(began_s[-1], began_s[-1] + took_s, events, awaited=awaited))
+    return began_s
+
+
+def last_gap(began_s: list[float]) -> float:
+    return began_s[-1] - began_s[-2]
+
+
+@pytest.mark.parametrize("events_s", [CALM, RUSH])
+def test_folds_that_take_different_times_begin_at_the_same_moments(events_s: float) -> None:
+    """Seen red where each rests from the end of its own fold."""
+    quick, slow = (moments(Beat(), events_s, took_s=took_s) for took_s in (SHORT / 9, SHORT / 2))
+    assert quick == slow
+    # One that was away for a while is with the others again after its first fold.
+    assert moments(Beat(), CALM, since_s=SHORT / 3)[1] == SHORT
+
+
+def test_beats_are_long_in_a_rush_alone() -> None:
+    beat = Beat()
+    calm = moments(beat, CALM)
+    assert {round(after - before, 9) for before, after in pairwise(calm)} == {SHORT}
+    rush = moments(beat, RUSH, since_s=calm[-1])
+    assert last_gap(rush) == pytest.approx(LONG)
+    after = moments(beat, CALM, since_s=rush[-1])
+    assert last_gap(after) == pytest.approx(SHORT)
+
+
+def test_one_large_commit_is_no_rush() -> None:
+    """Seen red where the rate is that of the last fold."""
+    beat = Beat()
+    began_s = moments(beat, CALM)[-1]
+    ended_s = began_s + SHORT / 9
+    next_s = beat.after(began_s, ended_s, round(3 * RUSH * SHORT), awaited=False)
+    assert next_s - began_s == pytest.approx(SHORT)
+
+
+def test_who_waits_is_not_kept_waiting() -> None:
+    """Seen red where beats do not ask."""
+    assert last_gap(moments(Beat(), RUSH, awaited=True)) == pytest.approx(SHORT)
+
+
+def test_a_long_fold_is_followed_by_a_rest_of_a_quarter_of_it() -> None:
+    """Seen red where the beat after its end is taken, which may come at once."""
+    took_s = 3.5 * SHORT
+    assert Beat().after(0.0, took_s, 1, awaited=False) == pytest.approx(5 * SHORT)
+    # But nobody rests for minutes since a build took hours.
+    assert Beat().after(0.0, 1e4, 1, awaited=False) <= 1e4 + LONG + SHORT
