@@ -1,12 +1,13 @@
-"""The committer: many callers, one commit at a time, and the next one decided meanwhile.
+"""The committer: many callers, one commit at a time, and the next one decided meanwhile, and sent behind it where it is large enough.
 
-Invariants: whatever arrives while a commit is under way is the next batch, without a timer; writes to one job are decided one after the other,
+Invariants: whatever arrives while a commit is under way is of the next batches, without a timer; writes to one job are decided one after the other,
 each on what became of those before it; every caller learns the outcome of its own write, or that it is unknown; a caller that gives up does
 not take its write back. Errors: LedgerErrors; Busy when too many writes wait."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -49,7 +50,8 @@ class Committer:
         self._pace = Pace()
         self._deciding: list[Waiting] = []
         self._decided: list[Waiting] = []
-        self._flight: Flight | None = None
+        # One at the database, and perhaps one behind it.
+        self._flights: deque[Flight] = deque()
         self._landed: Flight | None = None
         # Whether nothing is sent, and whatever is decided may set out at once.
         self._idle = False
@@ -112,15 +114,14 @@ class Committer:
                 await self._commit()
         finally:
             # Only when the loop itself is torn down: nobody is left waiting for an answer that cannot come.
-            sent = [
-                one for flight in (self._landed, self._flight) if flight for one in flight.planned
-            ]
+            flights = (*([self._landed] if self._landed else ()), *self._flights)
+            sent = [one for flight in flights for one in flight.planned]
             left = (*sent, *self._decided, *self._deciding, *self._queue.drain())
             refuse_all(left, Unreachable("The ledger was stopped."))
 
     @property
     def _over(self) -> bool:
-        sent = self._flight is not None or self._landed is not None
+        sent = self._flights or self._landed is not None
         return self._closing and not self.waiting and not sent
 
     def _look(self) -> None:
@@ -161,7 +162,7 @@ class Committer:
         self._deciding = []
         self._decided += decided
         self._rouse()
-        if self._idle or (first and self._flight is None):
+        if self._idle or (first and not self._flights) or self._follows:
             # Without another turn of the loop: a lonely caller waits for each. And the first of many do not wait for the last,
             # or callers who were once told together would come back together for ever.
             self._depart()
@@ -176,37 +177,54 @@ class Committer:
     async def _commit(self) -> None:
         """Send what is decided, and tell the callers of the commit before while the database is at it."""
         while not self._over:
-            before = self._flight
-            if before is None:
-                self._depart()
+            if self._flights:
+                await self._land()
             else:
-                answers = await self._writer.land(before)
-                self._pace.landed(len(before.planned))
-                self._flight, self._landed = None, before
-                if len(before.planned) + len(self._decided) >= self._pace.together:
-                    self._depart()
-                again = await self._writer.settle(before, answers)
-                self._queue.release(before.planned, again)
-                self._landed = None
-                self._writer.trim(self._queue.busy)
-                if len(before.planned) > 1 or self.waiting:
-                    self._look()
-                    await self._return()
-            if self._flight is None and not self._decided and not self._over:
+                self._depart()
+            if not self._flights and not self._decided and not self._over:
                 self._idle = True
                 self._rest = self._loop.create_future()
                 await self._rest
                 self._idle = False
 
+    async def _land(self) -> None:
+        """Wait for the first commit that is under way, tell its callers, and let them come back."""
+        before = self._flights[0]
+        answers = await self._writer.land(before)
+        self._pace.landed(len(before.planned))
+        self._landed = self._flights.popleft()
+        if not self._flights and len(before.planned) + len(self._decided) >= self._pace.together:
+            self._depart()
+        again = await self._writer.settle(before, answers)
+        self._queue.release(before.planned, again)
+        self._writer.trim(self._queue.busy)
+        if len(before.planned) > 1 or self.waiting:
+            self._look()
+            await self._return()
+        self._landed = None
+        if self._follows:
+            self._depart()
+
+    @property
+    def _follows(self) -> bool:
+        """Whether what is decided sets out behind the one commit under way, so that the database need not wait for us: enough writes for a
+        part of their own, once all who were told have had their turn to come back."""
+        return (
+            len(self._flights) == 1
+            and self._landed is None
+            and not self._queue.ready
+            and self._pace.behind(len(self._decided))
+        )
+
     def _depart(self) -> None:
         if self._decided:
             self._queue.ahead(self._deciding)
-            self._flight = self._writer.depart(self._decided)
+            self._flights.append(self._writer.depart(self._decided))
             self._pace.departed()
             self._decided, self._idle = [], False
 
     async def _return(self) -> None:
         """Let the callers who were told just now come back with their next writes, and have them decided."""
         for _ in range(3):
-            if self._flight is None:
+            if len(self._flights) < 2:
                 await asyncio.sleep(0)

@@ -1,12 +1,14 @@
-"""The wire: a connection on which one process sends one statement again and again, one answer at a time.
+"""The wire: a connection on which one process sends one statement again and again, without waiting for the answers.
 
-Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile; what was
-sent is never cancelled; a server that leaves is noticed while nothing is under way. Values and answers are in PostgreSQL's binary form where the
-statement's types have one. Errors: psycopg's own, from `send` and from what it returns."""
+Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile, and sent
+behind it: each is a transaction of its own, answered in order; what was sent is never cancelled; a server that leaves is noticed while nothing is
+under way. Values and answers are in PostgreSQL's binary form where the statement's types have one. Errors: psycopg's own, from `send` and from what
+it returns."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Self
 
@@ -26,7 +28,8 @@ class Wire:
         self.connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[pq.abc.PGresult] | None = None
+        self._pgconn.enter_pipeline_mode()
+        self._asked: deque[asyncio.Future[pq.abc.PGresult]] = deque()
         self._results: list[pq.abc.PGresult] = []
         # Of a connection that breaks, psycopg forgets the number.
         self._socket = self._pgconn.socket
@@ -66,19 +69,20 @@ class Wire:
 
     def send(self, *values: bytes) -> asyncio.Future[pq.abc.PGresult]:
         """Ask with these values; the answer comes later."""
-        assert self._answer is None, "one question at a time"
-        self._results = []
         try:
             self._pgconn.send_query_prepared(_NAME, values, result_format=pq.Format.BINARY)
-            self._writes = bool(self._pgconn.flush())
-        except psycopg.Error:
+            self._pgconn.pipeline_sync()
+            left = bool(self._pgconn.flush())
+        except psycopg.Error as error:
             if self.broken:
-                self.let_go()
+                self._lost(error)
             raise
-        self._answer = self._loop.create_future()
-        if self._writes:
+        answer = self._loop.create_future()
+        self._asked.append(answer)
+        if left and not self._writes:
+            self._writes = True
             self._loop.add_writer(self._socket, self._write)
-        return self._answer
+        return answer
 
     def _look_later(self) -> None:
         self._looking = self._loop.call_later(settings.FOLLOW_POLL_S, self._look)
@@ -94,7 +98,7 @@ class Wire:
             if not self._pgconn.flush():
                 self._written()
         except psycopg.Error as error:
-            self._finish(error)
+            self._lost(error)
 
     def _written(self) -> None:
         if self._writes:
@@ -102,29 +106,41 @@ class Wire:
             self._writes = False
 
     def _read(self) -> None:
-        """Something has come: an answer, or the end of the connection."""
+        """Something has come: answers, or the end of the connection."""
         try:
             self._pgconn.consume_input()
-            while self._answer is not None and not self._pgconn.is_busy():
+            idle = False
+            while self._asked and not idle and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
-                    self._finish(_answer(self._results))
-                    return
-                self._results.append(result)
+                    # Between the rows and the end of their transaction there is one, and nothing but them where no more has come.
+                    idle = not self._results or self.broken
+                elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                    self._finish()
+                else:
+                    self._results.append(result)
         except psycopg.Error as error:
-            self._finish(error)
+            self._lost(error)
 
-    def _finish(self, outcome: pq.abc.PGresult | psycopg.Error) -> None:
-        answer, self._answer = self._answer, None
-        if self.broken:
-            self.let_go()
-        self._written()
-        if answer is None or answer.done():
-            return
-        if isinstance(outcome, psycopg.Error):
-            answer.set_exception(outcome)
-        else:
-            answer.set_result(outcome)
+    def _finish(self) -> None:
+        """The transaction of the first question is over."""
+        answer, results = self._asked.popleft(), self._results
+        self._results = []
+        if not answer.done():
+            outcome = _answer(results)
+            if isinstance(outcome, psycopg.Error):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+    def _lost(self, error: psycopg.Error) -> None:
+        """The connection broke, or will not be used further: nobody knows what became of whatever was asked."""
+        self.let_go()
+        self._pgconn.finish()
+        asked, self._asked, self._results = self._asked, deque(), []
+        for answer in asked:
+            if not answer.done():
+                answer.set_exception(error)
 
 
 def _answer(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult | psycopg.Error:

@@ -32,12 +32,14 @@ Answers = list[tuple[Waiting, Result]]
 class Flight:
     """Decided writes on their way to the log together.
 
-    `answer`: what comes back of the try that was sent last. `sent`: there was one. `uncertain`: one may have been saved without our knowing."""
+    `answer`: what comes back of the try that was sent last, on `wire`. `sent`: there was one. `uncertain`: one may have been saved without our
+    knowing."""
 
     planned: Sequence[Waiting]
     units: list[Unit]
     batch: bytes
     answer: asyncio.Future[PGresult] | None = None
+    wire: Wire | None = None
     sent: bool = False
     uncertain: bool = False
 
@@ -166,13 +168,13 @@ class Writer:
         """What the callers are told where it is known that nothing was saved."""
         if not flight.sent:
             return Busy(f"The database does not answer: {error}")
-        if not flight.uncertain and self._wire is not None and not self._wire.broken:
+        if not flight.uncertain and flight.wire is not None and not flight.wire.broken:
             # The server itself refused and rolled back: a lock or statement timeout, a full disk.
             return Busy(f"The database refused the commit: {error}")
         return None
 
     def _send(self, flight: Flight, wire: Wire) -> None:
-        flight.sent = True
+        flight.sent, flight.wire = True, wire
         flight.answer = wire.send(flight.batch)
 
     async def _singly(self, flight: Flight, error: psycopg.Error) -> None:

@@ -16,6 +16,7 @@ from ledger.errors import (
     UnknownJob,
 )
 from ledger.job import Job, State, fold
+from ledger.pace import Pace
 from tests.histories import ANN
 from tests.writes import (
     appends_wait,
@@ -55,7 +56,10 @@ async def test_a_job_and_what_becomes_of_it(database: str) -> None:
     assert made.recorded + done.recorded == tuple(await read_log(database))
 
 
-async def test_what_arrives_during_a_commit_is_one_commit(database: str) -> None:
+async def test_what_arrives_during_a_commit_is_one_commit(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "together", 1_000)  # by parts: test_committer_behind.py
     commits: list[int] = []
     async with Committer(database, on_commit=commits.append) as committer:
         async with held(database) as holder:

@@ -55,6 +55,32 @@ def test_a_busy_loop_does_not_take_its_own_time_for_the_databases() -> None:
     assert pace.together == settings.COMMIT_TOGETHER_MIN
 
 
+def test_a_commit_behind_another_begins_when_that_is_done() -> None:
+    """Seen red with what it waited for the other taken for its own time."""
+    pace, clocks = paced()
+    pace.departed()
+    for _ in range(60):
+        pace.departed()
+        clocks.wall_s += 0.002 + ROW_S
+        clocks.used_s += 0.0001
+        pace.landed(1)
+    most = 0.002 / WRITE_S
+    assert 0.9 * most < pace.together <= most
+
+
+def test_nothing_is_learned_of_a_commit_whose_beginning_nobody_saw() -> None:
+    """Seen red with what is left of it when the loop has time again taken for all that it took."""
+    pace, clocks = paced()
+    for _ in range(20):
+        clocks.commit(pace, 0.01, 0.001, 100)
+    pace.departed()
+    clocks.commit(pace, 0.002, 0.0019, 100)
+    learned = pace.together
+    clocks.wall_s += 0.0001
+    pace.landed(100)
+    assert pace.together == learned > settings.COMMIT_TOGETHER_MIN
+
+
 @pytest.mark.parametrize(
     ("write_s", "learned_s"), [(1e-6, WRITE_S), (8e-5, 8e-5), (1.0, WRITE_S_MAX)]
 )
@@ -64,6 +90,18 @@ def test_writes_that_take_python_longer_set_out_by_fewer(write_s: float, learned
         clocks.commit(pace, 0.002 + 20 * ROW_S, NOTHING_S, 20, before_s=20 * write_s)
     most = 0.002 / learned_s
     assert 0.9 * most < pace.together <= most + 1
+
+
+@pytest.mark.parametrize(("write_s", "behind"), [(WRITE_S, True), (WRITE_S_MAX, False)])
+def test_a_part_is_sent_behind_another_where_python_is_not_the_slower(
+    write_s: float, behind: bool
+) -> None:
+    pace, clocks = paced()
+    assert not pace.behind(100)
+    for _ in range(60):
+        clocks.commit(pace, 0.0005 + 20 * ROW_S, NOTHING_S, 20, before_s=20 * write_s)
+    assert pace.behind(20) == behind
+    assert not pace.behind(pace.together - 1)
 
 
 @pytest.mark.parametrize(

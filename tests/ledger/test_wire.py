@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.errors import UniqueViolation
 from psycopg.pq.abc import PGresult
 
 from ledger import events
@@ -75,11 +76,28 @@ async def test_a_commit_that_fails_when_its_statement_has_answered_has_failed(
     connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
     await connection.execute("CREATE TABLE late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     wire = await Wire.over(connection, b"(int) AS INSERT INTO late VALUES ($1), ($1) RETURNING n")
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    with pytest.raises(UniqueViolation):
         await wire.send(b"7")
-    row = await (await connection.execute("SELECT count(*) FROM late")).fetchone()
-    assert row == (0,)
     await wire.close()
+    with psycopg.connect(database) as other:
+        assert other.execute("SELECT count(*) FROM late").fetchone() == (0,)
+
+
+async def test_what_is_sent_behind_another_is_a_transaction_of_its_own(database: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
+    await connection.execute("CREATE TABLE one (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    wire = await Wire.over(
+        connection,
+        b"(int, int) AS INSERT INTO one VALUES ($1), ($2) RETURNING n",
+    )
+    # The first and the last name one number twice, which is found out when they commit.
+    answers = [wire.send(*pair) for pair in ((b"2", b"2"), (b"3", b"4"), (b"5", b"5"))]
+    first, between, last = await asyncio.gather(*answers, return_exceptions=True)
+    await wire.close()
+    assert [type(first), type(last)] == [UniqueViolation] * 2
+    assert not isinstance(between, BaseException), between
+    with psycopg.connect(database) as other:
+        assert other.execute("SELECT n FROM one ORDER BY n").fetchall() == [(3,), (4,)]
 
 
 async def test_an_answer_that_the_loop_tells_nothing_of_is_found(database: str) -> None:

@@ -76,6 +76,7 @@ def test_the_wall_holds_without_our_own_check(asker: Asker, dsn: str) -> None:
             assert await together._rows(wire, {(B, mine.id)}) == {}
             assert list(await together._rows(wire, {(A, mine.id)})) == [(A, mine.id)]
             # Nothing is remembered of what was seen.
+            wire.connection.pgconn.exit_pipeline_mode()
             rows = await (
                 await wire.connection.execute("SELECT count(*) FROM projections.jobs")
             ).fetchone()
