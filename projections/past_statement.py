@@ -20,7 +20,7 @@ from projections.behind import values_of
 from projections.columns import selected
 from projections.filters import SORTS
 from projections.fixed import needed
-from projections.form import OPERATORS, Clause, Place
+from projections.form import OPERATORS, PROJECT, Clause, Place
 from projections.past_way import OUTCOMES, Way
 from projections.question import After, Offset, Query
 from projections.statement import Name, Parameters, each
@@ -208,7 +208,7 @@ def _first_of(shape: Shape, branch: Branch) -> Composable:
 
 
 def _conditions(shape: Shape, branch: Branch) -> list[Composable]:
-    found: list[Composable] = [SQL("j.project = %(project)s"), *branch.conditions]
+    found: list[Composable] = [PROJECT, *branch.conditions]
     for clause in shape.clauses:
         if clause.column in OUTCOMES and not branch.settled:
             # What PostgreSQL keeps statistics of.

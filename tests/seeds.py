@@ -157,7 +157,7 @@ SEEDS: tuple[Seed, ...] = (
         "list-forgets-project", "P6", "Lists do not ask for a project, and the readers' policy lets every row through.",
         (
             Change("ledger/migrations/0007_walls.sql", "USING (project = ANY ((SELECT ledger.sight())::text[]))", "USING (true)"),
-            Change("projections/statement.py", '[SQL("j.project = %(project)s")]', '[SQL("%(project)s::text IS NOT NULL")]'),
+            Change("projections/form.py", 'SQL("j.project = %(project)s")', 'SQL("%(project)s::text IS NOT NULL")'),
         ),
         "tests/api/test_tenants.py::test_nothing_of_another_tenant_shows", "canary|but of nothing",
     ),
