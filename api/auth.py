@@ -43,9 +43,8 @@ Pool = AsyncConnectionPool[Connection]
 REFUSED = "The credential is not valid: unknown, expired, revoked, or not meant for this."
 READING = frozenset({Scope.JOBS_READ, Scope.AUDIT_READ})
 _SIGNATURE = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_NOBODY = bytes(
-    SECRET_BYTES
-)  # compared when there is no such key: no HMAC anybody can find is all zeros
+# Compared when there is no such key: no HMAC anybody can find is all zeros.
+_NOBODY = bytes(SECRET_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

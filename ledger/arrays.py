@@ -30,11 +30,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _HEADER: Final = Struct(">iii")  # dimensions, whether there may be nulls, the type
 _DIMENSION: Final = Struct(">ii")  # how many, from which index on
 _UUID_LENGTH: Final = b"\0\0\0\x10"
-_UUID_OCTETS: Final = len(_UUID_LENGTH)  # where they begin in a cell
-_UUID_CELL_BYTES: Final = _UUID_OCTETS + 16
-# What becomes of a random octet that tells the version of a UUID, and of the one that tells its variant.
-_VERSION_7: Final = bytes(0x70 | octet & 0x0F for octet in range(256))
-_VARIANT: Final = bytes(0x80 | octet & 0x3F for octet in range(256))
+_UUID_CELL_BYTES: Final = len(_UUID_LENGTH) + 16
 _length: Final = Struct(">i").pack
 _bigint: Final = Struct(">iq").pack
 
@@ -76,26 +72,11 @@ def uuid(octets_16: bytes) -> bytes:
 
 
 def uuids(count: int) -> bytes:
-    """Cells of so many UUIDs of nothing but random bits."""
-    return bytes(_uuids(count))
-
-
-def uuids_7(count: int, moment_ms: int) -> bytes:
-    """Cells of so many UUIDs of version 7, which tell this moment, in milliseconds since 1970."""
-    cells = _uuids(count)
-    for place, octet in enumerate(moment_ms.to_bytes(6), _UUID_OCTETS):
-        cells[place::_UUID_CELL_BYTES] = bytes((octet,)) * count
-    for place, marked in ((_UUID_OCTETS + 6, _VERSION_7), (_UUID_OCTETS + 8, _VARIANT)):
-        cells[place::_UUID_CELL_BYTES] = cells[place::_UUID_CELL_BYTES].translate(marked)
-    return bytes(cells)
-
-
-def _uuids(count: int) -> bytearray:
-    """What all cells have in common is written into all of them at once."""
+    """Cells of so many UUIDs of nothing but random bits. What all cells have in common is written into all of them at once."""
     cells = bytearray(os.urandom(_UUID_CELL_BYTES * count))
     for place, octet in enumerate(_UUID_LENGTH):
         cells[place::_UUID_CELL_BYTES] = bytes((octet,)) * count
-    return cells
+    return bytes(cells)
 
 
 def bigint(value: int) -> bytes:

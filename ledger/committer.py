@@ -114,7 +114,7 @@ class Committer:
                 await self._commit()
         finally:
             # Only when the loop itself is torn down: nobody is left waiting for an answer that cannot come.
-            flights = (*([self._landed] if self._landed else ()), *self._flights)
+            flights = filter(None, (self._landed, *self._flights))
             sent = [one for flight in flights for one in flight.planned]
             left = (*sent, *self._decided, *self._deciding, *self._queue.drain())
             refuse_all(left, Unreachable("The ledger was stopped."))

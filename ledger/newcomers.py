@@ -5,9 +5,10 @@ which means nothing. Units: ids in their 16 bytes, times as cells."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from uuid_utils import uuid7
 
 from ledger import arrays, bulk, events
 from ledger.events import Event
@@ -55,7 +56,7 @@ def pack(project: str, credential: str, jobs: Newcomers) -> bulk.Batch:
         [job * course.events for job, course in zip(ids, jobs.courses, strict=True)],
         [course.versions for course in jobs.courses],
         [course.topics for course in jobs.courses],
-        [arrays.uuids_7(count, time.time_ns() // 1_000_000)],
+        [arrays.uuid(uuid7().bytes) for _ in range(count)],
         jobs.times,
         [
             arrays.octets(body) + course.bodies

@@ -113,7 +113,7 @@ class Wire:
             while self._asked and not idle and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
-                    # Between the rows and the end of their transaction there is one, and nothing but them where no more has come.
+                    # One comes behind each answer, before the end of its transaction; and for ever where there is nothing more to read.
                     idle = not self._results or self.broken
                 elif result.status == pq.ExecStatus.PIPELINE_SYNC:
                     self._finish()
@@ -134,7 +134,7 @@ class Wire:
                 answer.set_result(outcome)
 
     def _lost(self, error: psycopg.Error) -> None:
-        """The connection broke, or will not be used further: nobody knows what became of whatever was asked."""
+        """The connection broke, and is given up: nobody knows what became of whatever was asked."""
         self.let_go()
         self._pgconn.finish()
         asked, self._asked, self._results = self._asked, deque(), []

@@ -260,7 +260,7 @@ def _total(shape: Shape) -> Composable:
     spans = shape.total == "spans"
     counting = replace(shape, way="walk") if spans or shape.way == "touch" else shape
     if spans:
-        others = tuple(one for one in shape.clauses if not total.is_bound(one.column))
+        others = tuple(one for one in shape.clauses if one.column != total.APART["spans"])
         counting = replace(counting, clauses=others)
     rows = ((branch.jobs, _conditions(counting, branch)) for branch in _branches(counting))
     return past_total.text(shape.total, shape.clauses, rows)

@@ -70,11 +70,6 @@ def _in_state(state: str, clauses: Sequence[Clause]) -> Composable:
     return SQL("CASE WHEN {} THEN {} ELSE 0 END").format(met, jobs)
 
 
-def is_bound(column: str) -> bool:
-    """Whether a condition on this column bounds the range of spans."""
-    return column == _RANGE
-
-
 def values(conditions: Sequence[Condition]) -> dict[str, Any]:
     """What a total by spans takes beside the conditions' own values. As text, so that a statement's parameters are of the same types each time."""
     range_ = covered(conditions)
