@@ -26,64 +26,73 @@ CREATE INDEX ON {table} (project, span_s, span_upto, type, command) WHERE latest
 
 -- name: fold
 -- Move each job that changed its state behind one position up to another from its old count to its new, and answer how many events it took.
-WITH stored AS MATERIALIZED (
+WITH stored AS (
+  -- Without OFFSET 0, here and below, what is worked out would be so again wherever it is named, or be carried into a sort while it is wide.
   SELECT s.originator_id AS job_id, s.originator_version AS version,
-         (s.notification_id + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto, s.project,
-         CASE WHEN s.topic = 'job.created' THEN b.body -> 'event' END AS event, coalesce(s.occurred_at, s.recorded_at) AS at,
+         (s.notification_id + %(stretch)s::bigint - 1) / %(stretch)s::bigint * %(stretch)s::bigint AS upto,
          -- The state it came to, by the number of its column; 0 where it stayed in one, and null where nobody knows.
          CASE s.topic WHEN 'job.created' THEN 1 WHEN 'job.queued' THEN 2 WHEN 'job.started' THEN 3 WHEN 'job.succeeded' THEN 4 WHEN 'job.failed' THEN 5
                       WHEN 'job.canceled' THEN 6 WHEN 'job.progressed' THEN 0 WHEN 'job.noted' THEN 0 WHEN 'job.items_reported' THEN 0
                       WHEN 'job.erased' THEN 0 END AS state,
-         (s.topic = 'job.created') = (s.originator_version = 1) AND NOT coalesce(b.body ? 'class_version', b.plain IS NULL) AS known
+         -- Of all but creations, which are read below, nothing is asked but whether the body is one, in a shape that is known: that it is JSON is
+         -- found out in half the time.
+         CASE WHEN s.topic = 'job.created' THEN true
+              WHEN position('class_version'::bytea IN s.state) > 0 THEN NOT {s_body} ? 'class_version'
+              ELSE convert_from(s.state, 'UTF8')::json IS NOT NULL END AS known
   FROM ledger.stored_events s
-  CROSS JOIN LATERAL (
-    -- Of a move nothing is asked but whether its body is one, in a shape that is known: that it is JSON is found out in half the time.
-    SELECT CASE WHEN p.asked THEN {s_body} END AS body, CASE WHEN NOT p.asked THEN convert_from(s.state, 'UTF8')::json END AS plain
-    FROM (SELECT s.topic = 'job.created' OR position('class_version'::bytea IN s.state) > 0 AS asked) p OFFSET 0
-  ) b
-  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s
-), moved AS MATERIALIZED (
+  WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s OFFSET 0
+), moved AS (
   -- Job by job, as few as they are within a stretch: of its moves there only the last counts, from where the job stood when the stretch began.
-  SELECT job_id, upto, mod(max(version * 8 + state) FILTER (WHERE state > 0), 8) AS entered, min(version) FILTER (WHERE state > 0) AS version,
-         min(version) AS first_version, count(*) FILTER (WHERE known AND state IS NOT NULL) AS events
+  SELECT job_id, upto, max(version * 8 + state) FILTER (WHERE state > 0) AS last, min(version) AS version,
+         count(*) FILTER (WHERE known AND (state = 1) = (version = 1)) AS events
   FROM stored GROUP BY job_id, upto
-), crossed AS (
-  -- Where a job stood before the range is looked up in the log, so that this read model needs no other.
-  SELECT m.job_id, m.entered, m.upto, coalesce(m.left, before.state) AS left
+), crossed AS MATERIALIZED (
+  -- Where a job stood before the range is looked up in the log, so that this read model needs no other. `first`: its first version in the range.
+  -- Stretches in which it did not move are kept, to count their events.
+  SELECT m.job_id, m.upto, m.first, m.entered, coalesce(m.left, before.state) AS left, m.events
   FROM (
-    SELECT job_id, entered, upto, version, lag(entered) OVER (PARTITION BY job_id ORDER BY upto) AS left FROM moved WHERE entered IS NOT NULL
+    SELECT job_id, upto, coalesce(first_value(version) OVER earlier, version) AS first, last & 7 AS entered,
+           CASE WHEN last IS NOT NULL THEN max(last) OVER earlier & 7 END AS left, events
+    FROM moved WINDOW earlier AS (PARTITION BY job_id ORDER BY upto ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
   ) m
   LEFT JOIN LATERAL (
     -- Only where the range does not say it: outside, the condition would be tried after looking.
     SELECT CASE e.topic WHEN 'job.created' THEN 1 WHEN 'job.queued' THEN 2 WHEN 'job.started' THEN 3 WHEN 'job.succeeded' THEN 4
                         WHEN 'job.failed' THEN 5 ELSE 6 END AS state
     FROM ledger.stored_events e
-    WHERE m.left IS NULL AND m.version > 1 AND e.originator_id = m.job_id AND e.originator_version < m.version
+    WHERE m.entered IS NOT NULL AND m.left IS NULL AND m.first > 1 AND e.originator_id = m.job_id AND e.originator_version < m.first
       AND e.topic IN ('job.created', 'job.queued', 'job.started', 'job.succeeded', 'job.failed', 'job.canceled')
     ORDER BY e.originator_version DESC LIMIT 1
   ) before ON true
-), told AS MATERIALIZED (
-  -- What a job is about is said once, when it is created (`born`, in microseconds since the year 1); read again only of older jobs that moved.
+), told AS (
+  -- What a job is about is said once, when it is created; read again only of older jobs that moved. `born`: when the shortest of its spans began.
   SELECT job_id, project, event ->> 'type' AS type, coalesce(event ->> 'command', '') AS command,
-         (extract(epoch FROM coalesce((event ->> 'created_at')::timestamptz, at)) * 1000000)::bigint + 62135596800000000 AS born
-  FROM stored WHERE version = 1 AND state = 1
-  UNION ALL
-  SELECT x.job_id, c.project, b.event ->> 'type', coalesce(b.event ->> 'command', ''),
-         (extract(epoch FROM coalesce((b.event ->> 'created_at')::timestamptz, c.occurred_at, c.recorded_at)) * 1000000)::bigint + 62135596800000000
-  FROM (SELECT job_id, bool_or(entered IS NOT NULL) AS moves FROM moved GROUP BY job_id HAVING min(first_version) > 1) x
-  JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
-  CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN {c_body} -> 'event' END AS event OFFSET 0) b
+         date_bin(make_interval(secs => (%(spans_s)s::integer[])[1]), coalesce((event ->> 'created_at')::timestamptz, at),
+                  '0001-01-01 00:00:00+00') AS born
+  FROM (
+    SELECT s.originator_id AS job_id, s.project, coalesce(s.occurred_at, s.recorded_at) AS at, b.body -> 'event' AS event
+    FROM ledger.stored_events s
+    CROSS JOIN LATERAL (SELECT {s_body} AS body OFFSET 0) b
+    WHERE s.notification_id > %(from)s AND s.notification_id <= %(to)s AND s.originator_version = 1 AND s.topic = 'job.created'
+      AND NOT b.body ? 'class_version'
+    UNION ALL
+    SELECT x.job_id, c.project, coalesce(c.occurred_at, c.recorded_at), b.event
+    FROM (SELECT job_id, bool_or(entered IS NOT NULL) AS moves FROM crossed WHERE first > 1 GROUP BY job_id) x
+    JOIN ledger.stored_events c ON c.originator_id = x.job_id AND c.originator_version = 1 AND c.topic = 'job.created'
+    CROSS JOIN LATERAL (SELECT CASE WHEN x.moves THEN {c_body} -> 'event' END AS event OFFSET 0) b
+  ) creation OFFSET 0
 ), delta AS (
-  SELECT t.project, t.type, t.command, t.born / (%(spans_s)s::integer[])[1] / 1000000 AS nth, x.upto,
+  SELECT t.project, t.type, t.command, (extract(epoch FROM t.born)::bigint + 62135596800) / (%(spans_s)s::integer[])[1] AS nth, x.upto,
          (count(*) FILTER (WHERE x.entered = 1) - count(*) FILTER (WHERE x.left = 1))::integer AS created,
          (count(*) FILTER (WHERE x.entered = 2) - count(*) FILTER (WHERE x.left = 2))::integer AS queued,
          (count(*) FILTER (WHERE x.entered = 3) - count(*) FILTER (WHERE x.left = 3))::integer AS processing,
          (count(*) FILTER (WHERE x.entered = 4) - count(*) FILTER (WHERE x.left = 4))::integer AS succeeded,
          (count(*) FILTER (WHERE x.entered = 5) - count(*) FILTER (WHERE x.left = 5))::integer AS failed,
-         (count(*) FILTER (WHERE x.entered = 6) - count(*) FILTER (WHERE x.left = 6))::integer AS canceled
+         (count(*) FILTER (WHERE x.entered = 6) - count(*) FILTER (WHERE x.left = 6))::integer AS canceled,
+         count(x.entered) AS moves, sum(x.events) AS events
   FROM crossed x
   JOIN told t USING (job_id)
-  GROUP BY 1, 2, 3, 4, 5
+  GROUP BY t.project, t.type, t.command, t.born, x.upto
 ), changed AS (
   -- Of its kind, and of each span that it lies in: the shortest is the first.
   SELECT d.project, w.span_s, w.span_upto, w.type, w.command, d.upto,
@@ -95,6 +104,7 @@ WITH stored AS MATERIALIZED (
     UNION ALL
     SELECT w.span_s, (d.nth / (w.span_s / (%(spans_s)s::integer[])[1]) + 1) * w.span_s * 1000000, '', '' FROM unnest(%(spans_s)s::integer[]) w (span_s)
   ) w
+  WHERE d.moves > 0
   GROUP BY 1, 2, 3, 4, 5, 6
 ), stood AS (
   -- How many there were before, in each of them.
@@ -120,7 +130,7 @@ WITH stored AS MATERIALIZED (
       succeeded = excluded.succeeded, failed = excluded.failed, canceled = excluded.canceled
 )
 -- Events of a job whose creation is nowhere are not taken.
-SELECT coalesce(sum(m.events), 0)::bigint FROM moved m WHERE m.job_id IN (SELECT job_id FROM told)
+SELECT coalesce(sum(events), 0)::bigint FROM delta
 
 -- name: cut
 -- Which counts of a scratch table, folded up to a position, are not those of the stays that the live history has at that position; or, of the

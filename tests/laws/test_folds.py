@@ -18,6 +18,7 @@ from psycopg import Connection
 from ledger import events, settings
 from ledger.events import Recorded
 from projections.build import Build, live
+from projections.fold import fold
 from projections.rebuild import rebuild
 from tests.fix_log import LIVES, builds, distinct, expected, forger, projector, record, rows, wipe
 from tests.histories import ANN, CREATED, START, histories, past
@@ -103,6 +104,7 @@ def without_times() -> list[Recorded]:
 @example(log=without_times(), cuts=set())
 @example(log=without_times(), cuts={4, 6, 8})
 @example(log=LIVES, cuts=set(range(1, 13)))
+@example(log=LIVES, cuts={3, 6})
 def test_any_split_folds_to_what_evolve_says(
     models: Models, log: list[Recorded], cuts: set[int]
 ) -> None:
@@ -110,7 +112,8 @@ def test_any_split_folds_to_what_evolve_says(
     start = 0
     for to in sorted({cut for cut in cuts if cut < len(log)} | {len(log)}):
         for build in models.builds:
-            assert build.advance(models.projector, start, to) == to
+            # In one piece: `advance` would halve a range whose events are miscounted, and come to the same rows.
+            assert fold(models.projector, build.projection, build.table, start, to) == to
         models.hold(log[:to])
         start = to
 

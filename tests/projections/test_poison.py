@@ -71,12 +71,16 @@ def _body(position: int, **other: object) -> bytes:
     return json.dumps({"actor": "ann", "event": {}, **other}).encode()
 
 
+# What every creation says, that nothing but its shape is strange.
+_ASKED = {"type": "T", "owner": "o", "number": 2}
+
 # What is changed in the event at a position, and by how much the poison stands behind it.
 FORGERIES: dict[str, tuple[int, str, Callable[[int], object], int]] = {
     "a topic that nobody knows": (4, "topic", lambda _: "job.vanished", 0),
     "a body that is no JSON": (5, "state", lambda _: b"{actor", 0),
     "a body that is no UTF-8": (9, "state", lambda _: b'{"actor": "\xff"}', 0),
     "a shape of later days": (6, "state", lambda p: _body(p, class_version=2), 0),
+    "a creation of later days": (2, "state", lambda p: _body(p, class_version=2, event=_ASKED), 0),
     "a body that is cut off": (len(LOG), "state", lambda _: b"", 0),
     "a second creation": (8, "topic", lambda _: "job.created", 0),
     "a first event that is no creation": (2, "topic", lambda _: "job.queued", 0),
