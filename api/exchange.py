@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.types import Message
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from api.operation import Said
+from api.operation import NO_BODY, Said
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ def head_of(said: Said, request_id: str) -> bytes:
     """The head of an answer behind its status, without the line that ends it. Raises Unsayable."""
     rows = [f"x-request-id: {request_id}"]
     if said.status not in BODILESS:
-        rows = [f"content-type: {said.media_type}", f"content-length: {len(said.body)}", *rows]
+        length = f"content-length: {len(said.body)}"
+        nothing = said.media_type == NO_BODY
+        rows = [length, *rows] if nothing else [f"content-type: {said.media_type}", length, *rows]
     rows += [f"{name.lower()}: {word}" for name, word in said.headers]
     text = "".join(rows)
     # To look at each character is dear, and there is hardly ever one that is not printable.

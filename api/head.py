@@ -30,6 +30,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 def asked_in(scope: Mapping[str, Any]) -> Asked:
     """The request as far as its head tells. A query that cannot be read is left out here and refused by `check_query`."""
     headers = {name.decode("latin-1"): word.decode("latin-1") for name, word in scope["headers"]}
+    if "prefer" in headers and len(headers) < len(scope["headers"]):
+        # What a client prefers it may say in several lines, which are one.
+        said = [word.decode("latin-1") for name, word in scope["headers"] if name == b"prefer"]
+        headers["prefer"] = ", ".join(said)
     query: tuple[tuple[str, str], ...] = ()
     if scope["query_string"]:
         with suppress(LedgerError):

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -109,9 +109,12 @@ class Asked:
         return self.principal
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer in bytes. `media_type` is the whole Content-Type value."""
+# The media type of an answer that has no body, where its status would not say so.
+NO_BODY: Final = ""
+
+
+class Said(NamedTuple):
+    """An answer in bytes. `media_type` is the whole Content-Type value, or NO_BODY."""
 
     status: int
     body: bytes

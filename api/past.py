@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -117,4 +116,4 @@ def stamped(said: Said, asked: Asked, then: Then) -> Said:
     headers.append(("Ledger-As-Of", str(asked.as_of.position)))
     open_ended = then.happened is not None and then.position is None
     headers.append(("Cache-Control", "no-cache") if open_ended else FOR_EVER)
-    return replace(said, headers=tuple(headers))
+    return said._replace(headers=tuple(headers))

@@ -17,7 +17,6 @@ from api.batch import results
 from api.batch.batches import Batches
 from api.batch.question import Results, Submission
 from api.dialects.dialect import Dialect
-from api.dialects.native.words import prefers
 from api.faults import Behind
 from api.gate import Gate
 from api.keyring.keyring import Keyring
@@ -43,6 +42,7 @@ from api.operation import (
 )
 from api.pages import Pages
 from api.porter import Porter
+from api.preferences import prefers
 from api.refusals import refusals
 from api.refused import Refusals
 from api.secret import Secret

@@ -1,7 +1,8 @@
 """A campaign: requests made up from one dialect's OpenAPI document, sent to a running ledger, each answer held to the document.
 
 Invariants: a seed makes a campaign repeatable up to what the ledger itself makes up; an answer is at fault when it is a 5xx, or has a status, a
-content type, headers or a body that the document does not tell. Every request carries a good credential; most are about jobs that exist."""
+content type, headers or a body that the document does not tell. Every request carries a good credential; most are about jobs that exist, and
+half of those that may prefer something do."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from schemathesis.engine.events import EngineEvent, NonFatalError, ScenarioFinis
 
 from api import openapi
 from api.dialects.dialect import Dialect
+from api.operation import Operation
 from scripts.fuzzing.target import Target, presented
 
 CHECKS: Final = (
@@ -32,6 +34,9 @@ CHECKS: Final = (
 PHASES: Final = ("examples", "coverage", "fuzzing", "stateful")
 _PROJECTS: Final = frozenset({"project", "projectId"})
 _JOBS: Final = frozenset({"id", "jobId", "job_id"})
+_PREFERRED: Final = ("respond-async", "return=minimal", "respond-async, return=minimal")
+# What is asked of a body. Where a document tells one, it can only say in words that an answer may be without.
+_OF_BODIES: Final = frozenset({"content_type_conformance", "response_schema_conformance"})
 
 
 @dataclass
@@ -74,11 +79,14 @@ def campaign(
         given = presented(dialect, target.keys)
         case.headers.update(given.headers)
         case.query = {**(case.query or {}), **given.query} or None
+        operation = _operation(dialect, case)
+        if any(one.name == "Prefer" for one in operation.parameters) and chance.random() < 0.5:
+            case.headers["Prefer"] = chance.choice(_PREFERRED)
         for name in case.path_parameters or {}:
             if name in _PROJECTS and chance.random() < 0.9:
                 case.path_parameters[name] = target.keys.project
             if name in _JOBS and chance.random() < 0.6:
-                case.path_parameters[name] = chance.choice(_jobs_of(dialect, case.path, target))
+                case.path_parameters[name] = chance.choice(_jobs_of(operation, target))
 
     found = Found(dialect.name)
     try:
@@ -89,10 +97,22 @@ def campaign(
     return found
 
 
-def _jobs_of(dialect: Dialect, path: str, target: Target) -> tuple[str, ...]:
-    operation = next(one for one in dialect.operations if one.path == path)
+def _operation(dialect: Dialect, case: Any) -> Operation:
+    """What a case was made for, whatever method it tries."""
+    made_for = (case.operation.path, case.operation.method.upper())
+    return next(one for one in dialect.operations if (one.path, one.method) == made_for)
+
+
+def _jobs_of(operation: Operation, target: Target) -> tuple[str, ...]:
     named = next(one for one in operation.parameters if one.where == "path" and one.name in _JOBS)
     return target.numbers if named.schema.get("type") == "integer" else target.ids
+
+
+def _is_minimal(response: Any) -> bool:
+    """Whether a new job is told without a body, as its client preferred."""
+    if response is None or response.status_code != 201 or response.content:
+        return False
+    return "return=minimal" in ", ".join(response.headers.get("preference-applied", ()))
 
 
 def _take(found: Found, event: EngineEvent) -> None:
@@ -101,13 +121,15 @@ def _take(found: Found, event: EngineEvent) -> None:
     if not isinstance(event, ScenarioFinished):
         return
     recorder = event.recorder
-    for interaction in recorder.interactions.values():
+    for sent in recorder.interactions.values():
         found.requests += 1
-        if interaction.response is not None:
-            found.statuses[interaction.response.status_code] += 1
-    for checks in recorder.checks.values():
+        if sent.response is not None:
+            found.statuses[sent.response.status_code] += 1
+    for case_id, checks in recorder.checks.items():
+        interaction = recorder.interactions.get(case_id)
+        is_empty = interaction is not None and _is_minimal(interaction.response)
         for check in checks:
-            if check.failure_info is not None:
+            if check.failure_info is not None and not (is_empty and check.name in _OF_BODIES):
                 fault = check.failure_info.failure
                 sentence = f"{recorder.label}: {fault.title}: {fault.message}"
                 found.faults.setdefault(sentence[:600], check.failure_info.code_sample[:1_500])

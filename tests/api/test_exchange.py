@@ -20,7 +20,7 @@ from api.edge import CRASHED, Endpoint
 from api.exchange import Exchange, Unsayable, head_of
 from api.line import Line
 from api.measures import Measures
-from api.operation import Said
+from api.operation import NO_BODY, Said
 from api.operations import by_path
 from api.porter import Porter
 from api.turns import Turns
@@ -44,6 +44,11 @@ def test_a_head_says_each_header_on_a_line(headers: list[tuple[str, str]]) -> No
 def test_an_answer_without_a_body_says_nothing_of_one(status: int) -> None:
     said = Said(status, b"", "application/json", (("ETag", '"3"'),))
     assert head_of(said, "r-1") == b'x-request-id: r-1\r\netag: "3"\r\n'
+
+
+def test_an_answer_that_might_have_a_body_says_that_it_has_none() -> None:
+    said = Said(201, b"", NO_BODY, (("ETag", '"3"'),))
+    assert head_of(said, "r-1") == b'content-length: 0\r\nx-request-id: r-1\r\netag: "3"\r\n'
 
 
 @pytest.mark.parametrize("odd", ["\r\n", "\r", "\n", "\r\nx: y", "\x00", "\x7f", "\x0b", "\n\r"])

@@ -212,6 +212,22 @@ class SavedOut(BaseModel):
     jobs: list[JobOut]
 
 
+class MinimalJobOut(BaseModel):
+    """What a client cannot know of a job that it has written; `version` is the job's ETag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    number: int
+    version: int
+
+
+class MinimalSavedOut(BaseModel):
+    """The same of a batch's jobs, in the order first named."""
+
+    jobs: list[MinimalJobOut]
+
+
 class HistoryOut(BaseModel):
     """The states that a job entered, in order."""
 

@@ -12,6 +12,7 @@ from api.dialects.native.models import (
     HistoryOut,
     JobOut,
     JobsOut,
+    MinimalSavedOut,
     NewEvent,
     NewEvents,
     NewJob,
@@ -43,9 +44,13 @@ _WRITING: Final = (
     Parameter(
         "Prefer",
         "header",
-        "respond-async: answer at the commit, without waiting for the read models.",
+        "respond-async: answer at the commit, without waiting for the read models. return=minimal: answer without the job, and of many with"
+        " their ids, numbers and versions only; return=representation, as without it: with all of them. Preference-Applied says what was done;"
+        " what is not known is passed over (RFC 7240).",
+        example="respond-async, return=minimal",
     ),
 )
+_SAVED: Final = ("Ledger-Position", "Idempotency-Replayed", "Preference-Applied")
 _IF_MATCH: Final = Parameter(
     "If-Match",
     "header",
@@ -138,9 +143,9 @@ JOBS: tuple[Operation, ...] = (
         replies=(
             Reply(
                 201,
-                "The job, or the jobs of a batch.",
-                schema={"anyOf": [JobOut, SavedOut]},
-                headers=("Location", "ETag", "Ledger-Position", "Idempotency-Replayed"),
+                "The job, or the jobs of a batch. With `return=minimal` one job is told by the headers alone: there is no body.",
+                schema={"anyOf": [JobOut, SavedOut, MinimalSavedOut]},
+                headers=("Location", "ETag", *_SAVED),
             ),
         ),
         faults=_WRITE_FAULTS,
@@ -226,7 +231,13 @@ JOBS: tuple[Operation, ...] = (
                 200,
                 "The job as it is now.",
                 JobOut,
-                headers=("ETag", "Ledger-Position", "Idempotency-Replayed"),
+                headers=("ETag", *_SAVED),
+            ),
+            Reply(
+                204,
+                "The same, with `return=minimal`: the job is told by the headers alone.",
+                media_types=(),
+                headers=("ETag", *_SAVED),
             ),
         ),
         faults=_EVENT_FAULTS,
@@ -246,8 +257,8 @@ JOBS: tuple[Operation, ...] = (
             Reply(
                 200,
                 "The jobs as they are now.",
-                SavedOut,
-                headers=("Ledger-Position", "Idempotency-Replayed"),
+                schema={"anyOf": [SavedOut, MinimalSavedOut]},
+                headers=_SAVED,
             ),
         ),
         faults=_EVENT_FAULTS,

@@ -35,6 +35,11 @@ def folded(one: Job) -> str:
     return job(row)
 
 
+def minimal(one: Job) -> str:
+    """Of a job that was written: its id and number, which the ledger may have given, and its version, which If-Match asks for."""
+    return f'{{"id":"{one.id}","number":{one.number},"version":{one.version}}}'
+
+
 def job(row: Sequence[Any]) -> str:
     """A job, whole."""
     (
@@ -45,7 +50,7 @@ def job(row: Sequence[Any]) -> str:
     ) = row[:COLUMNS]  # fmt: skip
     failure = f'{{"kind":"{kind}","final":{"true" if final else "false"}}}' if kind else "null"
     return (
-        f'{{"id":"{job_id}","number":{number},"project":{_quoted(project)},"type":{_quoted(kind_of_job)},"command":{_text(command)},'
+        f'{{"id":{_json(job_id)},"number":{number},"project":{_quoted(project)},"type":{_quoted(kind_of_job)},"command":{_text(command)},'
         f'"object":{_text(object_name)},"owner":{_quoted(owner)},"request_id":{_text(request_id)},"source_id":{_text(source_id)},'
         f'"description":{_text(description)},"detail":{detail or "null"},"state":"{state}","failure":{failure},"attempts":{attempts},'
         f'"progress":{_PROGRESS.get(progress) or _json(progress)},"error_count":{error_count},'

@@ -1,6 +1,7 @@
 """Answers to bytes: how the native API words what the ledger found.
 
-Invariants: pure; a write's answer shows its jobs as the write left them, so a repeated request with the same key gets the same bytes."""
+Invariants: pure; a write's answer shows its jobs as the write left them, so a repeated request with the same key gets the same bytes. Whoever
+prefers a minimal one gets what nobody but the ledger could know, and no job is rendered for it."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pydantic_core
 
 from api import cursor
 from api.dialects.native import ask, row, view
-from api.dialects.native.words import prefers
-from api.operation import Asked, Said
+from api.operation import NO_BODY, Asked, Said
+from api.preferences import preferences, prefers
 from ledger.committer import Committed
 from ledger.errors import UnknownJob
 from ledger.job import Job
@@ -103,13 +104,15 @@ def counts(asked: Asked, found: Counts) -> Said:
 def created(asked: Asked, committed: Committed) -> Said:
     """The new job with its address, or the jobs of a batch."""
     if ask.holds(asked.body, "jobs"):
-        return Said(201, _batch(committed), view.JSON, _saved(asked, committed))
+        return Said(201, _batch(asked, committed), view.JSON, _saved(asked, committed))
     one = committed.jobs[0]
     headers = (
         ("Location", view.job_url(asked, one)),
         ("ETag", view.etag(one)),
         *_saved(asked, committed),
     )
+    if prefers(asked, "return=minimal"):
+        return Said(201, b"", NO_BODY, headers)
     return Said(201, _jobs((one,)), view.JSON, headers)
 
 
@@ -117,15 +120,20 @@ def happened(asked: Asked, committed: Committed) -> Said:
     """The job as its events left it."""
     one = committed.jobs[0]
     headers = (("ETag", view.etag(one)), *_saved(asked, committed))
+    if prefers(asked, "return=minimal"):
+        return Said(204, b"", NO_BODY, headers)
     return Said(200, _jobs((one,)), view.JSON, headers)
 
 
 def happened_to_many(asked: Asked, committed: Committed) -> Said:
     """The jobs as their events left them, in the order first named."""
-    return Said(200, _batch(committed), view.JSON, _saved(asked, committed))
+    return Said(200, _batch(asked, committed), view.JSON, _saved(asked, committed))
 
 
-def _batch(committed: Committed) -> bytes:
+def _batch(asked: Asked, committed: Committed) -> bytes:
+    # Of many jobs neither Location nor ETag can tell, so a minimal answer names each with what those would have said.
+    if prefers(asked, "return=minimal"):
+        return b'{"jobs":[%b]}' % ",".join([row.minimal(one) for one in committed.jobs]).encode()
     return b'{"jobs":[%b]}' % _jobs(committed.jobs)
 
 
@@ -133,8 +141,8 @@ def _saved(asked: Asked, committed: Committed) -> tuple[tuple[str, str], ...]:
     headers = [("Ledger-Position", str(committed.position))]
     if committed.replayed:
         headers.append(("Idempotency-Replayed", "true"))
-    if prefers(asked, "respond-async"):
-        headers.append(("Preference-Applied", "respond-async"))
+    if applied := preferences(asked):
+        headers.append(("Preference-Applied", ", ".join(applied)))
     return tuple(headers)
 
 

@@ -87,11 +87,3 @@ def single_of(
             raise Invalid(f"{name} may be given once.", field=name)
         words[name] = word
     return words
-
-
-def prefers(asked: Asked, preference: str) -> bool:
-    """Whether the Prefer header names this preference (RFC 7240)."""
-    word = asked.headers.get("prefer")
-    if word is None or word == preference:
-        return word is not None
-    return any(part.strip().lower() == preference for part in word.split(","))
