@@ -1,4 +1,4 @@
-"""Pools: the connections that the questions of one process are asked on.
+"""Pools: the connections that the questions of one process are asked on, but for those that walk.
 
 Invariants: every connection is the reader's, who sees no project until a statement says which; a pool is opened by its owner, and who waits too long
 for a connection, or behind too many, is told so. Errors: psycopg_pool's own."""
@@ -8,36 +8,18 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import settings
 from ledger.connection import Role, alive, conninfo
-from projections import walk
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 
 
 def questions(dsn: str, connections_max: int) -> Pool:
     """Connections for any question, planned for its values."""
-    return _pool("questions", conninfo(dsn, Role.READER), connections_max)
-
-
-def walks(dsn: str) -> Pool:
-    """Connections for questions that one index answers, whose plans they keep."""
-    return _pool("walks", walking(dsn), settings.WALKS_CONNECTIONS_MAX)
-
-
-def walking(dsn: str) -> str:
-    """How such a connection is made."""
-    words = conninfo(dsn, Role.READER)
-    options = f"{conninfo_to_dict(words)['options']} {walk.OPTIONS}"
-    return make_conninfo(words, options=options)
-
-
-def _pool(name: str, words: str, connections_max: int) -> Pool:
     return AsyncConnectionPool(
-        words,
+        conninfo(dsn, Role.READER),
         kwargs={"autocommit": True},
         min_size=min(2, connections_max),
         max_size=connections_max,
@@ -46,5 +28,5 @@ def _pool(name: str, words: str, connections_max: int) -> Pool:
         max_waiting=settings.POOL_WAITING_MAX,
         check=alive,
         open=False,
-        name=name,
+        name="questions",
     )

@@ -62,14 +62,14 @@ from ledger.errors import (
     moved_on,
 )
 from ledger.wake import Herald
-from projections import query
+from ledger.wires import Wires
+from projections import query, rivals, walk
 from projections.audit import Inquiry, inquire
 from projections.lately import Lately
 from projections.position import Waiter
 from projections.question import Feed, Named, Query, Tally
 from projections.runner import Runner
 from projections.together import Together
-from projections.walk import walks
 
 
 class Teller:
@@ -83,7 +83,9 @@ class Teller:
         self.admission = Admission(chosen)
         self.porter = Porter(Turns(chosen), self.measures)
         self.pool = pools.questions(dsn, chosen.pool_connections_max)
-        self.walks = pools.walks(dsn)
+        self.walks = Wires(walk.conninfo(dsn), settings.WALKS_CONNECTIONS_MAX)
+        # Apart from those, since to walk the fewest may take long.
+        self.rivals = Wires(walk.conninfo(dsn), settings.WALKS_CONNECTIONS_MAX)
         self.herald = Herald(dsn)
         self.committer = Committer(
             dsn, on_commit=self._committed, waiting_max=chosen.commit_waiting_max
@@ -107,9 +109,10 @@ class Teller:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as opening:
-            for pool in (self.pool, self.walks):
-                await pool.open(wait=True, timeout=settings.RECONNECT_S)
-                opening.push_async_callback(pool.close)
+            await self.pool.open(wait=True, timeout=settings.RECONNECT_S)
+            opening.push_async_callback(self.pool.close)
+            await opening.enter_async_context(self.walks)
+            await opening.enter_async_context(self.rivals)
             await opening.enter_async_context(self.gets)
             await opening.enter_async_context(self.waiter)
             if self.runner is not None:
@@ -253,22 +256,20 @@ class Teller:
             async with refusals(), self.pool.connection() as connection:
                 head = await store.head(connection)
             await self._reached(head, past=True)
-        if isinstance(question, Named) and question.is_get and question.project in sight:
-            async with refusals():
-                return await self.gets.job(asked.who.project, question.ids[0])
-        kept = isinstance(question, Query | Tally) and walks(question)
-        async with refusals(), (self.walks if kept else self.pool).connection() as connection:
+        async with refusals():
             match question:
-                case Query():
-                    return await query.find(connection, question, sight, self.lately)
-                case Named():
-                    return await query.named(connection, question, sight)
-                case Tally():
-                    return await query.tally(connection, question, sight)
-                case Feed():
-                    return await query.feed(connection, question, sight)
-                case Inquiry():
+                case Named() if question.is_get and question.project in sight:
+                    return await self.gets.job(asked.who.project, question.ids[0])
+                case Query() if walk.walks(question):
+                    return await query.find(self.walks, question, sight, self.lately)
+                case Query() if rivals.compete(question):
+                    return await query.find(self.rivals, question, sight, self.lately)
+                case Tally() if walk.walks(question):
+                    return await query.tally(self.walks, question, sight)
+            async with self.pool.connection() as connection:
+                if isinstance(question, Inquiry):
                     return await inquire(connection, question, sight)
+                return await query.answer(connection, question, sight, self.lately)
 
     async def _reach(self, position: int) -> None:
         async with refusals():

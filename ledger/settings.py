@@ -105,7 +105,7 @@ BATCH_RESULTS_DAYS = 30  # how long items and results of an ended batch can be r
 STATEMENT_TIMEOUT_S = 30.0  # no question of the API may run longer
 LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row
 POOL_CONNECTIONS_MAX = 10  # read connections of one process
-WALKS_CONNECTIONS_MAX = 4  # and beside them, for lists by one index: each takes a fraction of a millisecond, and an answer far more of the process
+WALKS_CONNECTIONS_MAX = 4  # and beside them, for lists by one index, a fraction of a millisecond each; and as many for those by one of several
 WALK_OFFSET_MAX = 20_000  # jobs that a page on one of them may pass over: a few milliseconds; who goes further takes nobody's
 POOL_WAITING_MAX = 512  # requests that may wait for one; more answer 503
 POOL_ACQUIRE_TIMEOUT_S = 2.0  # how long they wait; a pool that cannot connect for so long begins anew, since its attempts become ever rarer
@@ -230,9 +230,7 @@ class Settings(BaseSettings):
         le=CONNECTIONS_HELD_MAX,
         description="HTTP connections that one process serves.",
     )
-    requests_max: int = Field(
-        default=REQUESTS_MAX, ge=1, description="Requests at work in one process."
-    )
+    requests_max: int = Field(default=REQUESTS_MAX, ge=1, description="Requests at work at once.")
     requests_waiting_max: int = Field(
         default=REQUESTS_WAITING_MAX, ge=1, description="Requests that wait in one process."
     )

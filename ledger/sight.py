@@ -43,7 +43,7 @@ async def rows(
     plan it anew each time would take longer than to run it."""
     cursor: AsyncCursor[tuple[Any, ...]]
     if len(text) > _READ_ONCE_BYTES and isinstance(values, Mapping):
-        text, names = _numbered(text)
+        text, names = numbered(text)
         values = [values[name] for name in names]
         cursor = AsyncRawCursor(connection)
         cursor.format = pq.Format(binary)
@@ -63,7 +63,7 @@ async def rows(
 
 
 @lru_cache(maxsize=settings.STATEMENTS_KEPT_MAX)
-def _numbered(text: LiteralString | bytes) -> tuple[bytes, tuple[str, ...]]:
+def numbered(text: LiteralString | bytes) -> tuple[bytes, tuple[str, ...]]:
     """A text with its parameters as PostgreSQL counts them, and their names in that order."""
     names: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""The wire: a connection on which one process sends one statement again and again, without waiting for the answers.
+"""The wire: a connection on which one process sends what is prepared on it again and again, without waiting for the answers.
 
 Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile, and sent
 behind it: each is a transaction of its own, answered in order; what was sent is never cancelled; a server that leaves is noticed while nothing is
@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Self, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, errors, pq
 
 from ledger import settings
 
+Answer: TypeAlias = asyncio.Future[pq.abc.PGresult]
+
 _NAME: Final = b"jobledger_wire"
 _PREPARE: Final = b"PREPARE jobledger_wire "
+# An error counts behind rows, too: a commit may fail when its statement has answered.
+_TOLD: Final = (
+    pq.ExecStatus.FATAL_ERROR,
+    pq.ExecStatus.TUPLES_OK,
+    pq.ExecStatus.COMMAND_OK,
+)
 
 
 class Wire:
@@ -29,7 +38,7 @@ class Wire:
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
         self._pgconn.enter_pipeline_mode()
-        self._asked: deque[asyncio.Future[pq.abc.PGresult]] = deque()
+        self._asked: deque[Answer] = deque()
         self._results: list[pq.abc.PGresult] = []
         # Of a connection that breaks, psycopg forgets the number.
         self._socket = self._pgconn.socket
@@ -67,10 +76,32 @@ class Wire:
         self._loop.remove_writer(self._socket)
         self._writes = False
 
-    def send(self, *values: bytes) -> asyncio.Future[pq.abc.PGresult]:
+    def send(self, *values: bytes) -> Answer:
         """Ask with these values; the answer comes later."""
+        return self.ask(_NAME, values)
+
+    def ask(
+        self,
+        name: bytes,
+        values: Sequence[pq.abc.Buffer | None],
+        formats: Sequence[int] | None = None,
+    ) -> Answer:
+        """The same of what was prepared under this name. `formats`: those of the values, when not all are text."""
+        return self._sent(
+            partial(self._pgconn.send_query_prepared, name, values, formats, pq.Format.BINARY)
+        )
+
+    def prepare(self, name: bytes, statement: bytes, types: Sequence[int]) -> Answer:
+        """Have a statement ready under a name. `types`: those of its parameters, 0 for what PostgreSQL finds out."""
+        return self._sent(partial(self._pgconn.send_prepare, name, statement, types))
+
+    def forget(self, name: bytes) -> Answer:
+        """Have what was prepared under a name no more."""
+        return self._sent(partial(self._pgconn.send_query_params, b"DEALLOCATE " + name, None))
+
+    def _sent(self, send: Callable[[], None]) -> Answer:
         try:
-            self._pgconn.send_query_prepared(_NAME, values, result_format=pq.Format.BINARY)
+            send()
             self._pgconn.pipeline_sync()
             left = bool(self._pgconn.flush())
         except psycopg.Error as error:
@@ -144,8 +175,7 @@ class Wire:
 
 
 def _answer(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult | psycopg.Error:
-    # An error counts behind rows, too: a commit may fail when its statement has answered.
-    for status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.TUPLES_OK):
+    for status in _TOLD:
         for result in results:
             if result.status == status:
                 failed = status == pq.ExecStatus.FATAL_ERROR

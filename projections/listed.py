@@ -11,19 +11,19 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ledger.sight import array
-from ledger.store import Connection
+from ledger.wires import Wires
 from projections import behind, rivals, statement
 from projections.lately import Lately, Version, Words
 from projections.question import Page, Query, Telling
-from projections.reader import read
+from projections.reader import Source, read
 from projections.row import Rows
 
 
 async def page(
-    connection: Connection, query: Query, telling: Telling, sight: tuple[str, ...], lately: Lately
+    source: Source, query: Query, telling: Telling, sight: tuple[str, ...], lately: Lately
 ) -> Page:
     """One page of jobs as they are."""
-    return await Listing(connection, query, telling, sight, lately).page()
+    return await Listing(source, query, telling, sight, lately).page()
 
 
 class Gathered(NamedTuple):
@@ -46,7 +46,7 @@ class Gathered(NamedTuple):
 class Listing:
     """A list that is asked for, of jobs as they are."""
 
-    connection: Connection
+    source: Source
     query: Query
     telling: Telling
     sight: tuple[str, ...]
@@ -59,13 +59,13 @@ class Listing:
 
     async def gathered(self, columns: tuple[str, ...]) -> Gathered:
         """The page, with these columns of each job."""
-        return await asked(self.connection, self.query, self.sight, columns)
+        return await asked(self.source, self.query, self.sight, columns)
 
     async def read(self, numbers: list[int]) -> Iterable[tuple[Any, ...]]:
         """What is told of these jobs, as `Gathered.rows`."""
         text = statement.by_number((*self.telling.columns, "version", "number"))
         values = {"project": self.query.project, "numbers": numbers, "sight": array(self.sight)}
-        return await read(self.connection, None, text, values)
+        return await read(self.source, None, text, values)
 
     async def _remembered(self) -> Page | None:
         """The page from what is remembered, and read beside it what is not; None when a job has moved on in between."""
@@ -103,14 +103,14 @@ class Listing:
 
 
 async def asked(
-    connection: Connection, query: Query, sight: tuple[str, ...], columns: tuple[str, ...]
+    source: Source, query: Query, sight: tuple[str, ...], columns: tuple[str, ...]
 ) -> Gathered:
     """The page that a question is about as it is now, with these columns of each job."""
     text, values = statement.gathered(query, columns)
     values["sight"] = array(sight)
-    # Of rivals the plan is kept on a connection that plans for values, since to walk the fewest may take long.
-    kept = rivals.compete(query)
-    [row] = await read(connection, sight if kept else None, text, values, walk=kept)
+    # Wires keep the plan of rivals by themselves; a connection that plans for values must be told to.
+    kept = rivals.compete(query) and not isinstance(source, Wires)
+    [row] = await read(source, sight if kept else None, text, values, walk=kept)
     return gathered(query, *row)
 
 

@@ -20,13 +20,13 @@ from ledger.job import Job
 from ledger.past import AsOf
 from ledger.sight import Sight, array, rows
 from ledger.store import Connection
-from projections import past_statement, past_way, row, statement
+from projections import past_statement, past_way, row
 from projections.lately import Lately
 from projections.listed import Gathered, Listing, gathered, whole
 from projections.names import names_of
 from projections.past_statement import SQLS
 from projections.question import Count, Counts, Feed, Named, Page, Query, Tally, Then
-from projections.reader import BUILDING
+from projections.reader import Source, read
 from projections.walk import walks, walks_back
 
 # A dialect counts back from the time that was; nothing of ours is older.
@@ -54,13 +54,13 @@ async def resolve(connection: Connection, project: str, then: Then) -> tuple[AsO
 
 
 async def find(
-    connection: Connection, query: Query, then: AsOf, sight: tuple[str, ...], lately: Lately
+    source: Source, query: Query, then: AsOf, sight: tuple[str, ...], lately: Lately
 ) -> Page:
     """One page of the jobs that a question was about."""
-    few = await _few(connection, query, then, sight, lately)
+    few = await _few(source, query, then, sight, lately)
     if query.telling is not None:
-        return await _Listing(connection, query, query.telling, sight, lately, then, few).page()
-    found = await _gathered(connection, query, then, few, sight, query.columns or Job._fields)
+        return await _Listing(source, query, query.telling, sight, lately, then, few).page()
+    found = await _gathered(source, query, then, few, sight, query.columns or Job._fields)
     return whole(query, found)
 
 
@@ -72,9 +72,7 @@ class _Listing(Listing):
     few: bool
 
     async def gathered(self, columns: tuple[str, ...]) -> Gathered:
-        return await _gathered(
-            self.connection, self.query, self.then, self.few, self.sight, columns
-        )
+        return await _gathered(self.source, self.query, self.then, self.few, self.sight, columns)
 
     async def read(self, numbers: list[int]) -> Iterable[tuple[Any, ...]]:
         """Of the whole page: of the past few pages have but some of their jobs remembered."""
@@ -82,7 +80,7 @@ class _Listing(Listing):
 
 
 async def _gathered(
-    connection: Connection,
+    source: Source,
     query: Query,
     then: AsOf,
     few: bool,
@@ -97,9 +95,7 @@ async def _gathered(
     # On a connection that walks, all that would be said before the statement is said in it.
     if alone:
         values["sight"] = array(sight)
-    [told] = await _rows(
-        connection, None if alone else sight, text, values, walk=walk and not alone
-    )
+    [told] = await read(source, None if alone else sight, text, values, walk=walk and not alone)
     numbers, versions, latest, reached, *rest = told
     _check(reached, then)
     # What is said of a job rests on both, since an erasure is an event.
@@ -108,12 +104,12 @@ async def _gathered(
     if walk or not columns or not numbers:
         return found
     [positions] = found.columns
-    revised = await _revised(connection, query.project, numbers, positions, sight, columns)
+    revised = await _revised(source, query.project, numbers, positions, sight, columns)
     return found._replace(columns=list(zip(*revised, strict=True)))
 
 
 async def _revised(
-    connection: Connection,
+    source: Source,
     project: str,
     numbers: Sequence[int],
     positions: Sequence[int],
@@ -123,19 +119,17 @@ async def _revised(
     """These columns, or all, of jobs as they were at these of their revisions."""
     values = {"project": project, "numbers": list(numbers), "positions": list(positions)}
     text = past_statement.revised(columns)
-    return await _rows(connection, sight, text, values, walk=True)
+    return await read(source, sight, text, values, walk=True)
 
 
-async def _few(
-    connection: Connection, query: Query, then: AsOf, sight: Sight, lately: Lately
-) -> bool:
+async def _few(source: Source, query: Query, then: AsOf, sight: Sight, lately: Lately) -> bool:
     """Whether few enough jobs are on the short way to those asked for."""
     question = past_statement.few(query, then)
     if question is None:
         return False
     few = lately.few(query)
     if few is None:
-        [(count,)] = await _rows(connection, sight, *question, walk=True)
+        [(count,)] = await read(source, sight, *question, walk=True)
         few = bool(count <= past_way.few_max(past_way.way(query, then)))
         lately.keep_few(query, few)
     return few
@@ -146,7 +140,7 @@ async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) 
     column, names = names_of(asked)
     text, values = past_statement.called(column, asked.project, then)
     values |= {"names": names, "limit": settings.PAGE_LIMIT_MAX + 1}
-    told = await _rows(connection, sight, text, values, walk=True)
+    told = await read(connection, sight, text, values, walk=True)
     _check(told[0][_REACHED], then)
     found = [one for one in told if one[_NUMBER] is not None]
     if len(found) > settings.PAGE_LIMIT_MAX:
@@ -162,10 +156,10 @@ async def named(connection: Connection, asked: Named, then: AsOf, sight: Sight) 
     return row.Rows(found)
 
 
-async def tally(connection: Connection, asked: Tally, then: AsOf, sight: Sight) -> Counts:
+async def tally(source: Source, asked: Tally, then: AsOf, sight: Sight) -> Counts:
     """How many jobs there were of each kind."""
     text, values = past_statement.tally(asked.project, then)
-    told = await _rows(connection, sight, text, values, walk=then.happened is None)
+    told = await read(source, sight, text, values, walk=then.happened is None)
     _check(told[0][0], then)
     counts = tuple(Count(*count) for _, *count in told if count[0] is not None)
     return Counts(counts, then.position)
@@ -189,17 +183,3 @@ async def feed(connection: Connection, asked: Feed, then: AsOf, sight: Sight) ->
 def _check(reached: int | None, then: AsOf) -> None:
     if (reached or 0) < then.position:
         raise Busy(f"The read models have not reached position {then.position} yet.")
-
-
-async def _rows(
-    connection: Connection,
-    sight: Sight,
-    text: bytes,
-    values: statement.Parameters,
-    *,
-    walk: bool = False,
-) -> list[tuple[Any, ...]]:
-    try:
-        return await rows(connection, sight, text, values, prepare=True, binary=True, walk=walk)
-    except BUILDING as error:
-        raise Busy("The read models are being made.") from error

@@ -18,7 +18,7 @@ from projections import listed, past, row, statement
 from projections.lately import Lately
 from projections.names import names_of
 from projections.question import Count, Counts, Events, Feed, Named, Page, Query, Tally
-from projections.reader import read
+from projections.reader import Source, read
 
 SQL = sql.load(__file__)
 
@@ -26,17 +26,32 @@ SQL = sql.load(__file__)
 _STATES = sorted(state.value for state in State)
 
 
+async def answer(
+    connection: Connection, question: Query | Named | Tally | Feed, sight: Sight, lately: Lately
+) -> Page | Sequence[Job] | Counts | Events:
+    """The answer to a question, whichever it is."""
+    match question:
+        case Query():
+            return await find(connection, question, sight, lately)
+        case Named():
+            return await named(connection, question, sight)
+        case Tally():
+            return await tally(connection, question, sight)
+        case Feed():
+            return await feed(connection, question, sight)
+
+
 async def find(
-    connection: Connection, query: Query, sight: Sight = None, lately: Lately | None = None
+    source: Source, query: Query, sight: Sight = None, lately: Lately | None = None
 ) -> Page:
     """One page of the jobs that a question is about. `lately`: how jobs were said a moment ago."""
     sight = sight or (query.project,)
     lately = Lately() if lately is None else lately
     if query.as_of is not None:
-        return await past.find(connection, query, query.as_of, sight, lately)
+        return await past.find(source, query, query.as_of, sight, lately)
     if query.telling is not None:
-        return await listed.page(connection, query, query.telling, sight, lately)
-    found = await listed.asked(connection, query, sight, query.columns or Job._fields)
+        return await listed.page(source, query, query.telling, sight, lately)
+    found = await listed.asked(source, query, sight, query.columns or Job._fields)
     return listed.whole(query, found)
 
 
@@ -56,13 +71,13 @@ async def named(connection: Connection, asked: Named, sight: Sight = None) -> Se
     return row.Rows(found)
 
 
-async def tally(connection: Connection, asked: Tally, sight: Sight = None) -> Counts:
+async def tally(source: Source, asked: Tally, sight: Sight = None) -> Counts:
     """The counters of a project."""
     sight = sight or (asked.project,)
     if asked.as_of is not None:
-        return await past.tally(connection, asked, asked.as_of, sight)
+        return await past.tally(source, asked, asked.as_of, sight)
     values = {"project": asked.project, "sight": array(sight)}
-    [(reached, *told)] = await read(connection, None, statement.tally(), values)
+    [(reached, *told)] = await read(source, None, statement.tally(), values)
     counts = [
         Count(type_, command, state, jobs)
         for type_, command, *standing in zip(*(column or () for column in told), strict=True)

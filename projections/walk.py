@@ -5,15 +5,35 @@ and do not read a table through, not even one that was empty when the plan was m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from ledger import settings
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger import connection, settings
+from ledger.connection import Role
 from projections import past_total, past_way, total
 from projections.question import Offset, Query, Tally
 from projections.statement import LEADING
 
-# Among the options of a connection string.
-OPTIONS: Final = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+# What a connection that walks is told. A bitmap forgets the order, and takes longer to make than a few rows do to read; and what a plan is thought to
+# cost that is kept for any values, but hardly ever does, must not have it compiled each time.
+SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_bitmapscan": "off",
+        "jit": "off",
+    }
+)
+
+
+def conninfo(dsn: str) -> str:
+    """`dsn` as a reader's connection that walks."""
+    words = connection.conninfo(dsn, Role.READER)
+    told = (f"-c {name}={value}" for name, value in SETTINGS.items())
+    return make_conninfo(words, options=" ".join([str(conninfo_to_dict(words)["options"]), *told]))
 
 
 def walks(query: Query | Tally) -> bool:

@@ -15,12 +15,11 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from api import pools
 from ledger import sight, sql
 from ledger.connection import Role, conninfo
 from ledger.past import AsOf
 from ledger.store import Connection
-from projections import query
+from projections import query, walk
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Named, Offset, Query, Tally
 from projections.walk import walks
@@ -194,7 +193,7 @@ def asking(make: Callable[[Scene], Sequence[Ask]]) -> Enter:
 
 
 async def _connected(dsn: str) -> Readers:
-    told = conninfo(dsn, Role.READER), pools.walking(dsn)
+    told = conninfo(dsn, Role.READER), walk.conninfo(dsn)
     return Readers(*[await AsyncConnection.connect(one, autocommit=True) for one in told])
 
 

@@ -7,6 +7,7 @@ asked for a few times and the least counts, since now and then one looks after a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -37,14 +38,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.append(query.decode() if isinstance(query, bytes) else str(query))
         return await execute(self, query, *values, **more)
 
-    send = Wire.send
+    sending = Wire._sent
 
-    def sent_again(self: Wire, *values: bytes) -> asyncio.Future[PGresult]:
-        texts.append("what the wire was made for")
-        return send(self, *values)
+    def sent_again(self: Wire, send: Callable[[], None]) -> asyncio.Future[PGresult]:
+        texts.append("what stands on the wire, or is made ready there")
+        return sending(self, send)
 
     monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
-    monkeypatch.setattr(Wire, "send", sent_again)
+    monkeypatch.setattr(Wire, "_sent", sent_again)
     return texts
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from ledger import embedded, settings
 from ledger.wire import Wire
-from projections import together
 from projections.together import Together
 from tests.fix_jobs import A, B
 from tests.fix_questions import Asker
@@ -27,14 +26,20 @@ def dsn(asker: Asker, postgres: embedded.Server) -> str:
 def questions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many jobs each question was about."""
     asked: list[int] = []
-    really = together._rows
+    really = Together._rows
 
-    async def counted(wire: Wire, wanted: set[tuple[str, UUID]]) -> object:
+    async def counted(self: Together, wanted: set[tuple[str, UUID]]) -> object:
         asked.append(len(wanted))
-        return await really(wire, wanted)
+        return await really(self, wanted)
 
-    monkeypatch.setattr(together, "_rows", counted)
+    monkeypatch.setattr(Together, "_rows", counted)
     return asked
+
+
+async def wire_of(gets: Together) -> Wire:
+    """The one that gets are asked on."""
+    [end] = gets._wires._ends
+    return await end.wire()
 
 
 def test_those_who_come_together_ask_together(asker: Asker, dsn: str, questions: list[int]) -> None:
@@ -71,16 +76,34 @@ def test_nobody_gets_what_is_not_his(asker: Asker, dsn: str, questions: list[int
 def test_the_wall_holds_without_our_own_check(asker: Asker, dsn: str) -> None:
     async def ask() -> None:
         async with Together(dsn) as gets:
-            wire = await gets._wired()
+            wire = await wire_of(gets)
             mine = next(job for job in asker.jobs if job.project == A)
-            assert await together._rows(wire, {(B, mine.id)}) == {}
-            assert list(await together._rows(wire, {(A, mine.id)})) == [(A, mine.id)]
+            assert await gets._rows({(B, mine.id)}) == {}
+            assert list(await gets._rows({(A, mine.id)})) == [(A, mine.id)]
             # Nothing is remembered of what was seen.
             wire.connection.pgconn.exit_pipeline_mode()
             rows = await (
                 await wire.connection.execute("SELECT count(*) FROM projections.jobs")
             ).fetchone()
             assert rows == (0,)
+
+    asker.runner.run(ask())
+
+
+def test_a_get_is_planned_once(asker: Asker, dsn: str) -> None:
+    """To plan one takes thrice as long as to answer it, and among many jobs PostgreSQL thinks each time that it might pay."""
+
+    async def ask() -> None:
+        mine = asker.jobs[0]
+        async with Together(dsn) as gets:
+            for _ in range(3):
+                await gets.job(mine.project, mine.id)
+            connection = (await wire_of(gets)).connection
+            connection.pgconn.exit_pipeline_mode()
+            plans = await connection.execute(
+                "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE name LIKE 'asked%'"
+            )
+            assert await plans.fetchone() == (0, 3)
 
     asker.runner.run(ask())
 
@@ -105,7 +128,7 @@ def test_a_lost_connection_is_made_anew(asker: Asker, dsn: str) -> None:
         mine = asker.jobs[0]
         async with Together(dsn) as gets:
             await gets.job(mine.project, mine.id)
-            before = (await gets._wired()).connection
+            before = (await wire_of(gets)).connection
             with psycopg.connect(dsn, autocommit=True) as owner:
                 owner.execute("SELECT pg_terminate_backend(%s, 30000)", (before.info.backend_pid,))
             assert len(await gets.job(mine.project, mine.id)) == 1
@@ -124,7 +147,7 @@ def test_a_fault_is_everybodys_and_the_next_question_is_asked(
         mine = asker.jobs[0]
         async with Together(dsn) as gets:
             with monkeypatch.context() as patched:
-                patched.setattr(together, "_rows", broken)
+                patched.setattr(Together, "_rows", broken)
                 told = await asyncio.gather(
                     *(gets.job(mine.project, mine.id) for _ in range(5)), return_exceptions=True
                 )
