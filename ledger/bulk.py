@@ -137,11 +137,12 @@ def _order(lines: list[int]) -> list[int] | None:
 
 
 def encode(additions: Sequence[Addition]) -> str:
-    """The one parameter of ledger.append, whose comment describes it."""
+    """The one parameter of ledger.append, whose comment describes it: of a batch that is known to clash."""
     rows: list[list[Any]] = []
     lines: list[int] = []
     streams: list[list[Any]] = []
     identities: list[list[Any]] = []
+    salts = iter(store.salts(sum(len(addition.claims) for addition in additions)))
     for unit, addition in enumerate(additions):
         job_id, version, project = addition.history.job_id, addition.after, addition.history.project
         streams.append([unit, job_id, version, project])
@@ -158,6 +159,7 @@ def encode(additions: Sequence[Addition]) -> str:
                     state,
                     project,
                     envelope.credential_id,
+                    next(salts),
                 ]
             )
             lines.append(line)

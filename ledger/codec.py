@@ -78,8 +78,9 @@ def encode(event: Event, envelope: Envelope) -> bytes:
 
 def _check(envelope: Envelope) -> None:
     """Whether PostgreSQL can hold and index what is said around an event. Raises Invalid."""
+    project, actor, credential_id, request_id, note, _, source_id, _ = envelope
     # Nearly always all of them together are shorter than one of them may be, and one look tells it.
-    said = f"{envelope.project}{envelope.actor}{envelope.credential_id}{envelope.request_id}{envelope.note}{envelope.source_id}"
+    said = f"{project}{actor}{credential_id or ''}{request_id or ''}{note or ''}{source_id or ''}"
     if said.isascii() and len(said) <= WORD_BYTES_MAX and "\x00" not in said:
         return
     for name in _WORDS:

@@ -1,7 +1,8 @@
 """The committer: many callers, one commit at a time, and the next one decided meanwhile, and sent behind it where it is large enough.
 
 Invariants: whatever arrives while a commit is under way is of the next batches, without a timer; writes to one job are decided one after the other,
-each on what became of those before it; every caller learns the outcome of its own write, or that it is unknown; a caller that gives up does
+each on what became of those before it; a write before which the log must be read, as one that is refused, keeps nobody waiting but those of its
+jobs; every caller learns the outcome of its own write, or that it is unknown; a caller that gives up does
 not take its write back. Errors: LedgerErrors; Busy when too many writes wait."""
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Committer:
         self._waiting_max = waiting_max
         self._queue = Queue()
         self._pace = Pace()
-        self._deciding: list[Waiting] = []
+        # Handed out of the queue: those before which the log must be read, the first of which it is read for, and those that may set out.
+        self._unread: list[Waiting] = []
         self._decided: list[Waiting] = []
         # One at the database, and perhaps one behind it.
         self._flights: deque[Flight] = deque()
@@ -56,7 +58,7 @@ class Committer:
         # Whether nothing is sent, and whatever is decided may set out at once.
         self._idle = False
         self._rest: asyncio.Future[None] | None = None
-        # Whether `_decide` will look at the queue, in the loop's next turn or when it has read what it needs.
+        # Whether `_decide` will look at the queue in the loop's next turn.
         self._looks = False
         self._keys: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +90,7 @@ class Committer:
     @property
     def waiting(self) -> int:
         """Writes that wait for a commit."""
-        return len(self._queue) + len(self._deciding) + len(self._decided)
+        return len(self._queue) + len(self._unread) + len(self._decided)
 
     async def commit(self, write: Write) -> Committed:
         """Save a write and return its outcome."""
@@ -116,7 +118,7 @@ class Committer:
             # Only when the loop itself is torn down: nobody is left waiting for an answer that cannot come.
             flights = filter(None, (self._landed, *self._flights))
             sent = [one for flight in flights for one in flight.planned]
-            left = (*sent, *self._decided, *self._deciding, *self._queue.drain())
+            left = (*sent, *self._decided, *self._unread, *self._queue.drain())
             refuse_all(left, Unreachable("The ledger was stopped."))
 
     @property
@@ -136,30 +138,28 @@ class Committer:
         self._looks = False
         ready = self._queue.ready
         share = self._pace.share(ready)
-        batch = self._deciding = self._queue.take(share)
+        batch = self._queue.take(share)
         if not batch:
             return
-        doubtful = self._writer.decide_known(batch)
-        if doubtful or doubtful is None:
-            self._looks = True  # until it has read
-            reading = self._decide_slowly(batch, doubtful, first=share < ready)
-            self._tasks.create_task(reading, name="decide")
-        else:
-            self._take_on(batch, first=share < ready)
+        decided, left = self._writer.decide_known(batch)
+        if left and not self._unread:
+            self._tasks.create_task(self._read(), name="read")
+        self._unread += left
+        self._take_on(decided, first=share < ready)
 
-    async def _decide_slowly(
-        self, batch: list[Waiting], doubtful: list[Waiting] | None, *, first: bool
-    ) -> None:
-        decided = await self._writer.decide(batch, doubtful)
-        if settled := [one for one in batch if one.settled]:
-            self._queue.release(settled)
-            self._queue.ahead([*self._decided, *decided])
-        self._looks = False
-        self._take_on(decided, first=first)
+    async def _read(self) -> None:
+        """Decide what the log must be read for, and together what came meanwhile, until there is none."""
+        while self._unread:
+            batch = tuple(self._unread)
+            decided = await self._writer.decide(batch)
+            del self._unread[: len(batch)]
+            if settled := [one for one in batch if one.settled]:
+                self._queue.release(settled)
+                self._queue.ahead([*self._decided, *decided, *self._unread])
+            self._take_on(decided)
 
-    def _take_on(self, decided: list[Waiting], *, first: bool) -> None:
+    def _take_on(self, decided: list[Waiting], *, first: bool = False) -> None:
         """These are decided. `first`: of many who wait."""
-        self._deciding = []
         self._decided += decided
         self._rouse()
         if self._idle or (first and not self._flights) or self._follows:
@@ -218,7 +218,7 @@ class Committer:
 
     def _depart(self) -> None:
         if self._decided:
-            self._queue.ahead(self._deciding)
+            self._queue.ahead(self._unread)
             self._flights.append(self._writer.depart(self._decided))
             self._pace.departed()
             self._decided, self._idle = [], False

@@ -21,25 +21,24 @@ CLAIM_AHEAD_MAX = timedelta(
 
 def decide(job: Job | None, command: Command, now: datetime) -> tuple[Event, ...]:
     """The events that `command` makes of `job` (None: it does not exist yet). Raises a LedgerError when it may not happen."""
-    event = command.event
-    if command.envelope.occurred_at is not None:
-        _check_claim(command.envelope.occurred_at, now)
+    _, event, envelope, if_version = command
+    if envelope.occurred_at is not None:
+        _check_claim(envelope.occurred_at, now)
     if type(event) is events.Created:
         return _create(job, event)
-    if job is None or job.project != command.envelope.project:
+    if job is None or job.project != envelope.project:
         raise unknown(command)
-    if command.if_version is not None and command.if_version != job.version:
+    if if_version is not None and if_version != job.version:
         raise Conflict(
-            f"The job is at version {job.version}, not at {command.if_version}.",
+            f"The job is at version {job.version}, not at {if_version}.",
             version=job.version,
         )
-    if event.TOPIC in STAYS:
+    topic = event.TOPIC
+    if topic in STAYS:
         return _remark(job, command)
-    if job.absorbed:
+    if job.final or topic not in TRANSITIONS[job.state]:
         if _same_end(job, event):
             return ()
-        raise _illegal(job, event)
-    if event.TOPIC not in TRANSITIONS[job.state]:
         raise _illegal(job, event)
     if type(event) is events.Failed:
         _check_failure(job, event)

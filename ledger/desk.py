@@ -16,7 +16,7 @@ from uuid import UUID
 from ledger import settings, store
 from ledger.commands import Key, Write
 from ledger.errors import KeyReused, LedgerError
-from ledger.events import Recorded
+from ledger.events import Created, Recorded
 from ledger.folded import FoldedJobs
 from ledger.job import Job, evolve, fold
 from ledger.plan import plan
@@ -40,36 +40,29 @@ class Desk:
         self._numbers: deque[int] = deque()
         self._dropped = 0
 
-    def decide_known(self, batch: Sequence[Waiting]) -> list[Waiting] | None:
-        """Decide writes on what is kept here, as nearly all can be. Those that need a second look are returned, the others have their unit; None
-        when the log is to be asked before any is decided."""
-        created, unread = self._looked_over(batch)
-        # Twice as many as there are creations, since a batch that gives numbers itself may pass some by.
-        if unread or len(self._numbers) < 2 * created:
-            return None
+    def decide_known(self, batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+        """Decide writes on what is kept here, as nearly all can be: those that have their unit, and those before which the log must be read."""
+        decided: list[Waiting] = []
+        left: list[Waiting] = []
         now, new_number = self._now(), self._numbers.popleft
-        return [waiting for waiting in batch if not self._decided(waiting, new_number, now)]
+        for waiting in batch:
+            try:
+                known = self._knows(waiting) and self._decided(waiting, new_number, now)
+            except Exception:  # noqa: BLE001 - one that cannot even be decided harms no other; `decide` finds out what is the matter
+                known = False
+            (decided if known else left).append(waiting)
+        return decided, left
 
-    async def decide(
-        self,
-        connection: store.Connection,
-        batch: Sequence[Waiting],
-        doubtful: Sequence[Waiting] | None,
-    ) -> list[Waiting]:
-        """Answer at once the writes that need no commit. Those left are returned, each with its unit set. `doubtful`: what `decide_known` said."""
-        created, unread = self._looked_over(batch)
+    async def decide(self, connection: store.Connection, batch: Sequence[Waiting]) -> list[Waiting]:
+        """Decide writes on the log as it is now. Those that need no commit are answered at once, the others are returned, each with its unit."""
+        created = sum(type(c.event) is Created for w in batch for c in w.write.commands)
         numbers = await self._drawn(connection, created)
+        await self._jobs.refresh(connection, {j for w in batch for j in w.job_ids})
         now, new_number = self._now(), numbers.left.popleft
-        if doubtful is None:
-            if unread:
-                await self._jobs.refresh(connection, unread)
-            doubtful = [w for w in batch if not self._decided(w, new_number, now)]
-        if doubtful:
-            await self._jobs.refresh(connection, {j for w in doubtful for j in w.job_ids})
-            for waiting in doubtful:
-                waiting.fresh = True
-                if not self._decided(waiting, new_number, now):
-                    await self._answer_without_commit(connection, waiting)
+        for waiting in batch:
+            waiting.fresh = True
+            if not self._decided(waiting, new_number, now):
+                await self._answer_without_commit(connection, waiting)
         self._give_back(numbers)
         return [w for w in batch if w.unit is not None and not w.settled]
 
@@ -97,26 +90,24 @@ class Desk:
         """Bound what is kept of jobs; those that are busy stay, since writes were decided on them."""
         self._jobs.trim(busy)
 
-    def _looked_over(self, batch: Sequence[Waiting]) -> tuple[int, set[UUID]]:
-        """How many jobs the writes create, and which must be read before deciding: those not kept, unless a write creates them under a new id."""
-        created = 0
+    def _knows(self, waiting: Waiting) -> bool:
+        """Whether a write can be decided without the log: its jobs are kept or its own creations, and there are as many numbers as it may take."""
+        if waiting.fresh:
+            return False
+        commands = waiting.write.commands
+        if len(commands) == 1:  # as nearly all have
+            (job_id, event, *_) = commands[0]
+            return bool(self._numbers) if type(event) is Created else job_id in self._jobs
         born: set[UUID] = set()
-        unread: set[UUID] = set()
-        for waiting in batch:
-            if waiting.fresh:
-                unread |= waiting.job_ids
-            for command in waiting.write.commands:
-                job_id = command.job_id
-                if command.event.TOPIC == "job.created":
-                    created += 1
-                    born.add(job_id)
-                elif job_id not in self._jobs and job_id not in born:
-                    unread.add(job_id)
-        return created, unread
+        for job_id, event, *_ in commands:
+            if type(event) is Created:
+                born.add(job_id)
+            elif job_id not in self._jobs and job_id not in born:
+                return False
+        return len(self._numbers) >= len(born)
 
     def _decided(self, waiting: Waiting, new_number: Callable[[], int], now: datetime) -> bool:
-        """Decide a write on the jobs as kept; False when it is refused or changes nothing, and so needs a second look."""
-        self._jobs.touch(waiting.job_ids)
+        """Decide a write on the jobs as kept; False when it is refused or changes nothing, which only the log can tell."""
         waiting.unit = waiting.refusal = None
         try:
             unit = plan(waiting.write, self._jobs, now, self._new_id, new_number)
@@ -144,9 +135,8 @@ class Desk:
         order = dict.fromkeys(command.job_id for command in write.commands)
         return tuple(self._jobs[job_id] for job_id in order)
 
-    async def _drawn(self, connection: store.Connection, created: int) -> _Drawn:
-        # Twice as many as there are creations, since a doubtful write is decided twice.
-        count = 2 * created
+    async def _drawn(self, connection: store.Connection, count: int) -> _Drawn:
+        # As many as there are creations will do, since one that has a number takes none, and only that number may be passed by.
         if len(self._numbers) < count:
             more = max(count, settings.NUMBERS_AHEAD)
             self._numbers.extend(await store.numbers(connection, more))

@@ -191,7 +191,7 @@ def _rewritten(order: Order, history: Sequence[Row]) -> _Rewritten:
     entries = tuple(
         Entry.of(job_id, last + nth, uuid7(), one, envelope) for nth, one in enumerate(said, 1)
     )
-    return _Rewritten(bodies, fields, Unit(entries, {job_id: last}))
+    return _Rewritten(bodies, fields, Unit(entries))
 
 
 def _parts(items: Sequence[Item], length: int) -> Iterator[tuple[Item, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from uuid import UUID
 
 from ledger import settings, store
@@ -24,19 +25,17 @@ class FoldedJobs(OrderedDict[UUID, Job]):
         self._jobs_max = jobs_max
 
     def keep(self, job: Job) -> None:
-        """Remember a job's newest fold. One that is kept already stays in the place that it was given when it was last used."""
+        """Remember a job's newest fold, as the one used last."""
         self[job.id] = job
-
-    def touch(self, job_ids: Iterable[UUID]) -> None:
-        """Mark jobs as in use."""
-        for job_id in job_ids:
-            if job_id in self:
-                self.move_to_end(job_id)
+        self.move_to_end(job.id)
 
     def trim(self, busy: AbstractSet[UUID] = frozenset()) -> None:
-        """Drop what is beyond the limit, but for the jobs that are busy and what was used after them."""
-        while len(self) > self._jobs_max and next(iter(self)) not in busy:
-            self.popitem(last=False)
+        """Drop what is beyond the limit, but for the jobs that are busy."""
+        for job_id in list(islice(self, max(0, len(self) - self._jobs_max))):
+            if job_id in busy:
+                self.move_to_end(job_id)
+            else:
+                del self[job_id]
 
     async def refresh(self, connection: store.Connection, job_ids: Iterable[UUID]) -> None:
         """Bring these jobs up to the log's end in one query: kept ones from their version on, others from the start."""
@@ -54,8 +53,8 @@ class FoldedJobs(OrderedDict[UUID, Job]):
             del self[job_id]
         if erased:
             histories |= await store.streams(connection, dict.fromkeys(erased, 0))
-        for job_id, history in histories.items():
-            job = fold(history, self.get(job_id))
-            assert job is not None
-            self.keep(job)
-            self.move_to_end(job_id)
+        for job_id in after:
+            # What has not changed since is kept anew too, since it is used.
+            job = fold(histories.get(job_id, ()), self.get(job_id))
+            if job is not None:
+                self.keep(job)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from ledger import events
 from ledger.events import FailureKind, Json, Message, Recorded
+from ledger.made import made
 
 JobId = NewType("JobId", UUID)
 
@@ -272,7 +273,7 @@ def _entered(job: Job, recorded: Recorded, state: State, at: datetime | None) ->
     runs = state is _PROCESSING
     ended = final or state in _ENDS
     complete = state is _SUCCEEDED or (final and kind is FailureKind.ITEM_ERRORS)
-    return Job._make((
+    return made(Job, (
         *before[_WHOSE], at or job.updated_at, state, recorded.version, recorded.position,
         *before[_WHAT], job.attempts + runs,
         1.0 if complete else 0.0 if runs else job.progress,
@@ -286,14 +287,8 @@ def _entered(job: Job, recorded: Recorded, state: State, at: datetime | None) ->
     ))  # fmt: skip
 
 
-def _stay(
-    recorded: Recorded,
-    state: State,
-    at: datetime | None,
-    kind: FailureKind | None = None,
-    final: bool = False,
-) -> Stay:
+def _stay(recorded: Recorded, state: State, at: datetime | None, kind: FailureKind | None = None, final: bool = False) -> Stay:  # fmt: skip
     said = recorded.envelope
-    return Stay(
+    return made(Stay, (
         recorded.position, recorded.version, state, at, recorded.recorded_at, said.actor, said.note, said.source_id, kind, final
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -18,6 +18,7 @@ from ledger.decide import decide, unknown
 from ledger.errors import BatchRefused, Failure, IdentityTaken, LedgerError
 from ledger.events import Event
 from ledger.job import Job, evolve
+from ledger.made import made
 from ledger.store import Entry, Unit, identities_of
 
 
@@ -33,7 +34,6 @@ def plan(
         return _alone(write, known, now, new_id, new_number)
     jobs = _own(write, known)
     versions = {job_id: job.version if job else 0 for job_id, job in jobs.items()}
-    expected = dict(versions)
     entries: list[Entry] = []
     failures: list[Failure] = []
     holders: dict[tuple[str, str], UUID] = {}
@@ -55,13 +55,7 @@ def plan(
     if failures:
         raise refused(write, failures)
     # A job that only repeats its end gets no entry, but the answer still rests on its version.
-    touched = {entry.job_id for entry in entries}
-    return Unit(
-        entries=tuple(entries),
-        expected={job_id: version for job_id, version in expected.items() if job_id in touched},
-        key=write.key,
-        outcome=outcome(write, versions) if write.key else {},
-    )
+    return Unit(tuple(entries), write.key, outcome(write, versions) if write.key else {})
 
 
 def _alone(
@@ -77,16 +71,15 @@ def _alone(
     job = known.get(job_id)
     if job is not None and job.project != envelope.project:
         job = None
-    before = version = job.version if job else 0
+    version = job.version if job else 0
     entries = []
     for event in decide(job, command, now):
         version += 1
         state = encode(event, envelope)
-        entries.append(Entry(job_id, version, new_id(), event, envelope, state))
-    expected = {job_id: before} if entries else {}
+        entries.append(made(Entry, (job_id, version, new_id(), event, envelope, state)))
     if write.key is None:
-        return Unit(tuple(entries), expected)
-    return Unit(tuple(entries), expected, write.key, outcome(write, {job_id: version}))
+        return Unit(tuple(entries))
+    return Unit(tuple(entries), write.key, outcome(write, {job_id: version}))
 
 
 def _own(write: Write, known: Mapping[UUID, Job]) -> dict[UUID, Job | None]:

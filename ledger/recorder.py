@@ -231,18 +231,17 @@ def _batch(stored_events: Sequence[StoredEvent], event_ids: Sequence[UUID]) -> s
     """The parameter of ledger.append for one unit of the library's events."""
     rows: list[list[Any]] = []
     last: dict[UUID | str, int] = {}
-    expected: dict[UUID | str, int] = {}
-    for event, event_id in zip(stored_events, event_ids, strict=True):
+    salts = store.salts(len(stored_events))
+    for event, event_id, salt in zip(stored_events, event_ids, salts, strict=True):
         job_id, version = event.originator_id, event.originator_version
-        if last.setdefault(job_id, version - 1) != version - 1:
+        follows = job_id in last
+        if last.get(job_id, version - 1) != version - 1:
             raise IntegrityError(f"Version {version} of {job_id} does not follow {last[job_id]}.")
         last[job_id] = version
-        expected.setdefault(job_id, version - 1)
         try:
             state = event.state.decode()
         except UnicodeDecodeError as error:
             raise DataError(f"The ledger keeps UTF-8 JSON, not other bytes: {error}") from error
-        rows.append([0, str(job_id), version, event.topic, str(event_id), None, state, "", None])
-    streams = [[0, str(job_id), version, ""] for job_id, version in expected.items()]
-    batch = {"events": rows, "streams": streams, "identities": [], "keys": []}
-    return pydantic_core.to_json(batch).decode()
+        row = [0, str(job_id), version, event.topic, str(event_id), None, state, "", None, salt]
+        rows.append([*row, True] if follows else row)
+    return pydantic_core.to_json({"events": rows}).decode()

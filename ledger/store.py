@@ -5,6 +5,7 @@ Units: position counts events across the ledger, version within one job. Errors:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from ledger import events, sql
 from ledger.codec import Row, decode, encode
 from ledger.commands import Key
 from ledger.events import Envelope, Event, Recorded
+from ledger.made import made
 from ledger.sight import Sight, rows
 
 SQL = sql.load(__file__)
@@ -28,6 +30,7 @@ Connection = AsyncConnection[tuple[Any, ...]]
 
 # A commit as a wire sends it.
 APPEND: Final = b"(jsonb) AS SELECT head, moment, refused FROM ledger.append($1)"
+SALT_BYTES: Final = 16
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts its microseconds
 
 
@@ -51,14 +54,14 @@ class Entry(NamedTuple):
     def recorded(self, position: int, recorded_at: datetime) -> Recorded:
         """The entry as it stands in the log."""
         job_id, version, event_id, event, envelope, _ = self
-        return Recorded(position, event_id, job_id, version, recorded_at, envelope, event)
+        return made(Recorded, (position, event_id, job_id, version, recorded_at, envelope, event))
 
 
 class Unit(NamedTuple):
-    """What is saved whole or not at all: entries in order, the version each job must stand at, and the key that guards them."""
+    """What is saved whole or not at all: entries in order, each job's from the version behind that at which it must stand, and the key that guards
+    them."""
 
     entries: tuple[Entry, ...]
-    expected: Mapping[UUID, int]
     key: Key | None = None
     outcome: Mapping[str, Any] = MappingProxyType({})
 
@@ -82,32 +85,41 @@ Result = Appended | TurnedAway
 
 
 def encode_batch(units: Sequence[Unit]) -> bytes:
-    """The one parameter of ledger.append, as JSON. Units are numbered from 0."""
+    """The one parameter of ledger.append, as JSON. Units are numbered from 0. Each event brings its salt."""
     rows: list[list[Any]] = []
-    streams: list[list[Any]] = []
     identities: list[list[Any]] = []
     keys: list[list[Any]] = []
-    for number, unit in enumerate(units):
-        # Whose a job is: one that is another's turns the unit away. A unit without entries for a job has no say in it.
-        whose: dict[UUID, str] = {}
-        for job_id, version, event_id, event, envelope, state in unit.entries:
+    drawn = iter(salts(sum(len(unit.entries) for unit in units)))
+    for number, (entries, key, outcome) in enumerate(units):
+        begun: set[UUID] = set()
+        for job_id, version, event_id, event, envelope, state in entries:
             project, moment = envelope.project, envelope.occurred_at
-            whose[job_id] = project
             claimed = moment.isoformat() if moment else None
             # Ids and bodies as they are: the encoder writes them in a fifth of the time.
-            rows.append(
-                [number, job_id, version, event.TOPIC, event_id, claimed, state, project, envelope.credential_id]
-            )  # fmt: skip
+            row = [number, job_id, version, event.TOPIC, event_id, claimed, state, project, envelope.credential_id, next(drawn)]  # fmt: skip
+            if len(entries) > 1:  # alone, as nearly all are, it follows none
+                if job_id in begun:
+                    row.append(True)
+                begun.add(job_id)
+            rows.append(row)
             if type(event) is events.Created:
                 identities += [
                     [number, project, kind, value, job_id] for kind, value in identities_of(event)
                 ]
-        for job_id, version in unit.expected.items():
-            streams.append([number, job_id, version, whose.get(job_id)])
-        if (key := unit.key) is not None:
-            keys.append([number, key.project, key.key, key.request_hash.hex(), dict(unit.outcome)])
-    batch = {"events": rows, "streams": streams, "identities": identities, "keys": keys}
+        if key is not None:
+            keys.append([number, key.project, key.key, key.request_hash.hex(), dict(outcome)])
+    batch: dict[str, list[list[Any]]] = {"events": rows}
+    if identities:
+        batch["identities"] = identities
+    if keys:
+        batch["keys"] = keys
     return pydantic_core.to_json(batch)
+
+
+def salts(count: int) -> list[str]:
+    """So many salts as ledger.append takes them."""
+    drawn, length = os.urandom(SALT_BYTES * count).hex(), 2 * SALT_BYTES
+    return [drawn[at : at + length] for at in range(0, len(drawn), length)]
 
 
 def identities_of(event: events.Created) -> list[tuple[str, str]]:
@@ -141,7 +153,7 @@ def results(
         if number in turned_away:
             answers.append(turned_away[number])
         else:
-            answers.append(Appended(position, moment))
+            answers.append(made(Appended, (position, moment)))
             position += len(unit.entries)
     return answers
 

@@ -56,6 +56,8 @@ class Writer:
         self._opening = asyncio.Lock()
         # Statements sent together belong to one transaction; those of somebody else between them would leave it open for good.
         self._reads = asyncio.Lock()
+        # Until when the database is looked for, from when it was lost: by all that was under way then.
+        self._given_up_at: float | None = None
         self.position = 0
 
     async def open(self) -> None:
@@ -74,36 +76,29 @@ class Writer:
         """Bound what is kept of jobs; those that are busy are kept."""
         self._desk.trim(busy)
 
-    def decide_known(self, batch: Sequence[Waiting]) -> list[Waiting] | None:
-        """Decide writes without the database, where that will do: what is left to `decide` is returned, and None is all."""
-        try:
-            return self._desk.decide_known(batch)
-        except Exception:  # noqa: BLE001 - `decide` finds out which of them it is
-            return None
+    def decide_known(self, batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+        """Decide writes without the database, where that will do: those that are decided, and those that are left to `decide`."""
+        return self._desk.decide_known(batch)
 
-    async def decide(
-        self, batch: Sequence[Waiting], doubtful: Sequence[Waiting] | None = None
-    ) -> list[Waiting]:
-        """Decide writes. Those that need a commit are returned; the others have their outcome. `doubtful`: what `decide_known` left, of all."""
+    async def decide(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        """Read what is needed, and decide writes. Those that need a commit are returned; the others have their outcome."""
         try:
-            return await self._decided(batch, doubtful)
+            return await self._decided(batch)
         except psycopg.Error as error:
             refuse_all(batch, Busy(f"The database does not answer: {error}"))
             return []
         except Exception as error:  # noqa: BLE001 - whatever one write brings along must not harm the others
             return await self._one_by_one(batch, error)
 
-    async def _decided(
-        self, batch: Sequence[Waiting], doubtful: Sequence[Waiting] | None
-    ) -> list[Waiting]:
+    async def _decided(self, batch: Sequence[Waiting]) -> list[Waiting]:
         async with self._reads:
             try:
-                return await self._desk.decide(await self._reading(), batch, doubtful)
+                return await self._desk.decide(await self._reading(), batch)
             except psycopg.Error:
                 if not _lost(self._reader):
                     raise
             # The connection had broken since the last batch, as when the server was restarted: a new one may do.
-            return await self._desk.decide(await self._reading(), batch, None)
+            return await self._desk.decide(await self._reading(), batch)
 
     async def _one_by_one(self, batch: Sequence[Waiting], error: Exception) -> list[Waiting]:
         """One write of the batch cannot even be decided, as when its job cannot be read: find it, spare the others."""
@@ -142,7 +137,6 @@ class Writer:
         return [waiting for waiting in flight.planned if _goes_again(waiting)]
 
     async def _answered(self, flight: Flight) -> Answers:
-        deadline = asyncio.get_running_loop().time() + settings.RECONNECT_S
         while True:
             try:
                 if flight.answer is None:
@@ -150,6 +144,7 @@ class Writer:
                 assert flight.answer is not None
                 answer, flight.answer = flight.answer, None
                 results = store.answered(flight.units, await answer)
+                self._given_up_at = None
                 return list(zip(flight.planned, results, strict=True))
             except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
                 await self._singly(flight, error)
@@ -159,10 +154,17 @@ class Writer:
                     refuse_all(flight.planned, refusal)
                     return []
                 flight.uncertain = True
-                if asyncio.get_running_loop().time() > deadline:
+                if self._gives_up():
                     refuse_all(flight.planned, Unreachable("The connection broke in mid-commit."))
                     return []
                 await asyncio.sleep(settings.RECONNECT_PAUSE_S)
+
+    def _gives_up(self) -> bool:
+        """Whether the database has been looked for long enough since it was lost."""
+        now = asyncio.get_running_loop().time()
+        if self._given_up_at is None:
+            self._given_up_at = now + settings.RECONNECT_S
+        return now > self._given_up_at
 
     def _refusal(self, flight: Flight, error: psycopg.Error) -> Busy | None:
         """What the callers are told where it is known that nothing was saved."""
@@ -241,6 +243,7 @@ class Writer:
         """The connection that appends."""
         if self._wire is None or self._wire.broken:
             self._wire = await Wire.over(await self._connected(), store.APPEND)
+            self._given_up_at = None
         return self._wire
 
     async def _reading(self) -> store.Connection:

@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
 }
 
 # The functional core: time, identity and chance are arguments, and nothing is written or asked.
-PURE = ("job", "events", "commands", "decide", "words", "merkle")
+PURE = ("job", "events", "commands", "decide", "made", "words", "merkle")
 IMPURE_IMPORTS = {
     *(
         "asyncio",

@@ -42,7 +42,7 @@ class Read:
 class Decided:
     """What is to be saved together. Positions in `results` count the unit's entries from 0, but for items in `standing`: theirs are the log's."""
 
-    unit: Unit = field(default_factory=lambda: Unit((), {}))
+    unit: Unit = field(default_factory=lambda: Unit(()))
     results: tuple[Result, ...] = ()
     standing: frozenset[int] = frozenset()
     finished: bool = False
@@ -111,7 +111,7 @@ def decide(
     ]
     unit = plan(_own(batch, progress), {batch.job_id: job}, now, uuid7, int)
     return Decided(
-        Unit((*desk.entries, *unit.entries), {**desk.expected, **unit.expected}),
+        Unit((*desk.entries, *unit.entries)),
         tuple(desk.results),
         frozenset(desk.standing),
         finished,
@@ -156,7 +156,6 @@ class _Desk:
     numbers: Iterator[int]
     now: datetime
     entries: list[Entry] = field(default_factory=list)
-    expected: dict[UUID, int] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
     standing: set[int] = field(default_factory=set)
 
@@ -188,9 +187,6 @@ class _Desk:
             self.jobs[job_id] = evolve(self.jobs.get(job_id), entry.recorded(0, self.now))
             for name in _given(entry.event):
                 self.ids[name] = job_id
-        # What an earlier item of the slice left is not in the log yet, so the first version is the one to insist on.
-        for touched, version in unit.expected.items():
-            self.expected.setdefault(touched, version)
         if unit.entries:
             self.results.append(Result(nth, about=job_id, position=len(self.entries)))
             self.entries += unit.entries

@@ -102,7 +102,7 @@ async def raw(
 def unit(count: int) -> Unit:
     job_id = uuid4()
     entries = (Entry.of(job_id, nth, uuid4(), Noted(), ANN) for nth in range(1, count + 1))
-    return Unit(tuple(entries), {job_id: 0})
+    return Unit(tuple(entries))
 
 
 async def linger(connection: Connection, chance: random.Random) -> None:

@@ -20,7 +20,7 @@ from tests.faults.rig import Rig
 from tests.fix_embedded import kill
 from tests.proxy import Cut
 
-APPEND = '"streams":'  # stands in the one parameter of each append, and in no other message
+APPEND = '{"events":[['  # stands in the one parameter of each append, and in no other message
 STARVED_S = 2.0  # how long a fault lasts that must be felt, at least: full disk, no connections
 BALLAST_BYTES = 1 << 20
 

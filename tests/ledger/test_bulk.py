@@ -78,7 +78,7 @@ async def append_by_unit(connection: Connection, additions: Sequence[Addition]) 
             )
             for nth, claim in enumerate(one.claims, 1)
         )
-        await store.append(connection, [Unit(entries, {one.history.job_id: one.after})])
+        await store.append(connection, [Unit(entries)])
 
 
 async def test_all_at_once_writes_what_one_by_one_does(

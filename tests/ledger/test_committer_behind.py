@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ledger import events
+from ledger import events, settings
 from ledger.commands import Write
 from ledger.committer import Committed, Committer
-from ledger.errors import IllegalTransition, Invalid
+from ledger.errors import IllegalTransition, Invalid, Unreachable
 from ledger.pace import Pace
+from ledger.wire import Wire
+from ledger.writer import Writer
 from tests.histories import ANN
 from tests.proxy import Cut, Proxy
 from tests.writes import appends_wait, creation, held, keyed, read_log, until, write
@@ -79,6 +81,36 @@ async def test_writes_behind_a_commit_whose_line_breaks_have_one_effect(
     log = await read_log(database)
     assert log[2:] == [*(r for one in saved for r in one.recorded), *after.recorded]
     assert [r.position for r in log] == list(range(1, 3 + 1 + PART + 1))
+
+
+async def test_a_database_that_stays_away_is_looked_for_once_by_all_under_way(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red: with each commit looking for as long as the one before it had, so that the callers of the second waited twice."""
+    monkeypatch.setattr(settings, "RECONNECT_S", 0.2)
+    looks: list[bool] = []
+    wired = Writer._wired
+
+    async with (
+        Proxy(database) as proxy,
+        Committer(proxy.dsn) as committer,
+        held(database) as holder,
+    ):
+        (first,) = asked(committer, write(uuid4(), creation()))
+        await appends_wait(holder)
+        proxy.cut(Cut.BEFORE, MARKED.note or "", stay_closed=True)
+        behind = [write(uuid4(), creation(), envelope=MARKED) for _ in range(PART)]
+        tasks = asked(committer, *behind)
+
+        async def looked(self: Writer) -> Wire:
+            looks.append(first.done())
+            return await wired(self)
+
+        monkeypatch.setattr(Writer, "_wired", looked)
+        told = await asyncio.gather(first, *tasks, return_exceptions=True)
+    assert [type(one) for one in told] == [Unreachable] * (1 + PART)
+    assert looks.count(False) > 1
+    assert looks.count(True) <= 1
 
 
 async def test_a_commit_that_cannot_be_stored_harms_none_behind_it(database: str) -> None:

@@ -59,7 +59,7 @@ async def test_what_is_kept_of_a_long_job_is_not_read_again(
 async def pages(connection: Connection, job_id: UUID, version: int) -> int:
     """Pages that PostgreSQL looks at to append one event to a job, which is then taken back."""
     entry = Entry.of(job_id, version + 1, uuid4(), events.Noted(), ANN)
-    encoded = store.encode_batch([Unit((entry,), {job_id: version})]).decode()
+    encoded = store.encode_batch([Unit((entry,))]).decode()
     explained = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ledger.append(%s::jsonb)"
     async with connection.transaction(force_rollback=True):
         row = await (await connection.execute(explained, (encoded,))).fetchone()

@@ -42,7 +42,7 @@ def unit(
         for nth, event in enumerate(said, start=1)
     )
     outcome = {"jobs": [[str(job_id), expected + len(said)]]}
-    return Unit(entries, {job_id: expected}, key, outcome)
+    return Unit(entries, key, outcome)
 
 
 def created(number: int | None = None, **named: Any) -> Created:
@@ -108,7 +108,6 @@ async def test_a_unit_is_refused_whole(connection: Connection) -> None:
     one, other = uuid4(), uuid4()
     both = Unit(
         (*unit(one, created(1)).entries, *unit(other, events.Queued(), expected=4).entries),
-        {one: 0, other: 4},
         key("k"),
     )
     (answer,) = await store.append(connection, [both])
@@ -131,7 +130,7 @@ async def test_an_append_rolled_back_leaves_no_hole(connection: Connection) -> N
 
 
 async def test_a_unit_may_be_a_key_alone(connection: Connection) -> None:
-    nothing = Unit((), {}, key("k"), {"jobs": []})
+    nothing = Unit((), key("k"), {"jobs": []})
     answers = await store.append(connection, [nothing, unit(uuid4(), created(1))])
     assert [a.position for a in answers if isinstance(a, Appended)] == [1, 1]
     assert await store.key_outcome(connection, key("k")) == (b"r", {"jobs": []})

@@ -1,10 +1,12 @@
-"""Salts: every event has one of its own, and none can be had from the others. Seen red: a salt made from the position alone."""
+"""Salts: every event has one of its own, and none can be had from the others. Seen red: a salt made from the position alone; one that is not
+drawn where the batch brings none."""
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
+import pydantic_core
 import pytest
 from psycopg import AsyncConnection
 
@@ -27,7 +29,7 @@ def units(count: int) -> list[Unit]:
             Entry.of(job_id, version, uuid4(), event, ANYBODY)
             for version, event in enumerate(said, start=1)
         )
-        made.append(Unit(tuple(entries), {job_id: 0}))
+        made.append(Unit(tuple(entries)))
     return made
 
 
@@ -51,3 +53,18 @@ async def test_two_ledgers_of_the_same_length_share_no_salt(
     database: str, module_database: str
 ) -> None:
     assert not set(await salts_after(database)) & set(await salts_after(module_database))
+
+
+async def test_a_batch_brings_its_salts_and_lacks_none(database: str) -> None:
+    """One of a process of an earlier version brings none."""
+    batch = pydantic_core.from_json(store.encode_batch(units(2)))
+    brought = [UUID(event[9]) for event in batch["events"]]
+    for event in batch["events"][2:]:
+        event[9] = None
+    with psycopg.connect(conninfo(database, Role.APP), autocommit=True) as connection:
+        connection.execute(store.SQL["append"], (pydantic_core.to_json(batch).decode(),))
+        rows = connection.execute("SELECT salt FROM ledger.stored_events ORDER BY notification_id")
+        salts = [salt for (salt,) in rows]
+    assert salts[:2] == brought[:2]
+    assert None not in salts
+    assert len({*salts, *brought}) == 6
