@@ -22,15 +22,20 @@ from scripts.benchmarks.witness import watched
 
 
 def product(
-    connections: int, *, waits: bool, workers: Literal[1, 2] = 1, size: Size = "none"
+    connections: int,
+    *,
+    waits: bool,
+    minimal: bool = False,
+    workers: Literal[1, 2] = 1,
+    size: Size = "none",
 ) -> Callable[[Scene], AbstractContextManager[Slot]]:
-    """Appends to the product. `waits`: each answer comes once the read models have reached it, as is the default."""
+    """Appends to the product. `waits`: each answer comes once the read models have reached it, as is the default; `minimal`: without the job."""
 
     @contextmanager
     def enter(host: Scene) -> Iterator[Slot]:
         scene = host.among(size)
         port = scene.product if workers == 1 else scene.product_of_two
-        asked = steps(scene, waits=waits)
+        asked = steps(scene, waits=waits, minimal=minimal)
         yield lambda slot_s: appended(scene, port, asked, connections, slot_s)
         scene.check_log()
 
@@ -64,11 +69,12 @@ def appended(
     return replace(played.measured, beside=beside)
 
 
-def steps(scene: Scene, *, waits: bool) -> list[str]:
+def steps(scene: Scene, *, waits: bool, minimal: bool = False) -> list[str]:
     """The life of a job as requests."""
     headers: Mapping[str, str] = {"authorization": f"Bearer {scene.key.key}"}
-    if not waits:
-        headers = {**headers, "prefer": "respond-async"}
+    preferred = ["respond-async"] * (not waits) + ["return=minimal"] * minimal
+    if preferred:
+        headers = {**headers, "prefer": ", ".join(preferred)}
     path = f"/v1/projects/{life.PROJECT}/jobs"
     born = request("POST", path, headers, life.new_job())
     later = [request("POST", f"{path}/{{id}}/events", headers, one) for one in life.new_events()]

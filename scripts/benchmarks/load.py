@@ -1,8 +1,9 @@
 """The load: a process of its own that plays many HTTP clients, as cheaply as Python can.
 
 Invariants: one request at a time on each connection, built beforehand; every answer's status is looked at, and an answer that comes after the slot
-is waited for but not counted in the rate. An order may ask for so many requests a second instead of as many as come back, and for what was
-answered: when, by the machine's monotonic clock, and the position. Orders and results are lines of JSON on stdin and stdout; it ends when stdin does.
+is waited for but not counted in the rate. A new job's id is read from its body or, where there is none, from its address. An order may ask for so
+many requests a second instead of as many as come back, and for what was answered: when, by the machine's monotonic clock, and the position. Orders
+and results are lines of JSON on stdin and stdout; it ends when stdin does.
 Units: seconds in, milliseconds out. Errors: an order with an answer other than 2xx is answered with {"fault": ...}."""
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import uvloop
 from scripts.benchmarks.slot import tallied
 
 DRAIN_S = 10.0  # how long the last answers may take
+ID_BYTES: Final = 36
 HOLE: Final = b"{id}"  # in a request: where the id of the job that this connection created goes
 
 
@@ -80,10 +82,13 @@ class _Client(asyncio.Protocol):
             self._unread = answer
             return
         at = answer.find(b"content-length: ", 0, head)
-        if at < 0:
+        if at >= 0:
+            length = int(answer[at + 16 : answer.find(b"\r", at)])
+        elif answer[9:12] == b"204":
+            length = 0
+        else:
             self._slot.fail(f"An answer has no content-length: {answer[:head]!r}")
             return
-        length = int(answer[at + 16 : answer.find(b"\r", at)])
         if len(answer) < head + 4 + length:
             self._unread = answer
             return
@@ -112,8 +117,7 @@ class _Client(asyncio.Protocol):
             found = answer.find(b"ledger-position: ") + 17
             slot.told.append((now, int(answer[found : answer.find(b"\r", found)])))
         if HOLE not in slot.steps[self._step] and answer[9:12] == b"201":
-            found = answer.find(b'"id":"', body) + 6
-            self._job_id = answer[found : found + 36]
+            self._job_id = _new_id(answer, body)
         self._step = (self._step + 1) % len(slot.steps)
         (slot.times if now < slot.deadline else slot.late).append(now - self._sent_at)
         self._due_at = max(now, self._due_at + slot.pace_s)
@@ -134,6 +138,14 @@ class _Client(asyncio.Protocol):
         slot.busy -= 1
         if slot.busy == 0:
             slot.quiet.set()
+
+
+def _new_id(answer: bytes, body: int) -> bytes:
+    if len(answer) == body:
+        end = answer.find(b"\r", answer.find(b"\r\nlocation: ") + 2)
+        return answer[end - ID_BYTES : end]
+    found = answer.find(b'"id":"', body) + 6
+    return answer[found : found + ID_BYTES]
 
 
 def _itself(client: _Client) -> _Client:

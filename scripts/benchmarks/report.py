@@ -1,6 +1,6 @@
 """The report of a run: one table for people, one document for programs.
 
-Invariants: both say the same; figures are medians, the spread is that of the paired ratios. The table is plain text, at most 150 columns wide."""
+Invariants: both say the same; figures are medians, the spread is that of the paired ratios. The table is plain text, as wide as its titles."""
 
 from __future__ import annotations
 

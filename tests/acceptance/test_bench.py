@@ -150,17 +150,29 @@ def test_the_median_of_the_pairs_is_judged() -> None:
     assert not slower.met(1.3)
 
 
+JOB = "01980000-0000-7000-8000-000000000001"
+ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "/good": (200, {"content-length": "2"}, b"{}"),
+    "/busy": (503, {"content-length": "2"}, b"{}"),
+    "/endless": (200, {}, b""),
+    "/told": (201, {"content-length": "45"}, b'{"id":"%b"}' % JOB.encode()),
+    "/addressed": (201, {"content-length": "0", "location": f"http://ledger/jobs/{JOB}"}, b""),
+    f"/{JOB}": (204, {}, b""),
+}
+
+
 class Moody(BaseHTTPRequestHandler):
     """Answers as the path says."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        status = int(self.path.strip("/"))
+        status, headers, body = ANSWERS.get(self.path, (404, {"content-length": "0"}, b""))
         self.send_response(status)
-        self.send_header("content-length", "2")
+        for name, word in headers.items():
+            self.send_header(name, word)
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         """Nothing to say."""
@@ -177,13 +189,23 @@ def moody_port() -> Iterator[int]:
 
 
 def test_answers_count_only_when_they_are_all_good(moody_port: int) -> None:
-    good, bad = request("GET", "/200"), request("GET", "/503")
+    good, bad = request("GET", "/good"), request("GET", "/busy")
     with loaded(os.getpid()) as load:
         played = load.play(moody_port, [good], connections=2, slot_s=0.1, spread=False)
         assert played.answered >= 2
         assert 0 < played.measured.rate <= played.answered / 0.1
         with pytest.raises(Spoilt, match="503"):
             load.play(moody_port, [good, good, bad], connections=2, slot_s=5.0, spread=False)
+
+
+@pytest.mark.parametrize("born", ["/told", "/addressed"])
+def test_a_new_job_is_known_by_its_body_or_its_address(moody_port: int, born: str) -> None:
+    """Seen red with ids that are looked for in bodies alone, and with a 204 whose content-length is missed."""
+    with loaded(os.getpid()) as load:
+        steps = [request("GET", born), request("GET", "/{id}")]
+        assert load.play(moody_port, steps, connections=2, slot_s=0.5).answered >= 4
+        with pytest.raises(Spoilt, match="content-length"):
+            load.play(moody_port, [request("GET", "/endless")], connections=1, slot_s=0.1)
 
 
 def test_a_slot_counts_only_when_its_witnesses_saw_what_is_in_the_log(database: str) -> None:
