@@ -68,7 +68,7 @@ class Herald:
         """Followers have come up to this position, and look for more by themselves. Returns at once."""
         now_s = asyncio.get_running_loop().time()
         # Those who take many at once rest longer on purpose, unless somebody waits.
-        many = position - self._followed > settings.FOLD_RUSH_EVENTS_S * settings.FOLD_BEAT_S
+        many = position - self._followed > settings.FOLD_RUSH_EVENTS
         resting = many and now_s - self._awaited_s >= settings.AWAITED_S
         self._held_s = settings.WAKE_HELD_S + (settings.FOLD_BEAT_S_MAX if resting else 0.0)
         self._stirred_s = now_s

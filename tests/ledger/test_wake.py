@@ -96,7 +96,7 @@ async def test_followers_that_take_many_rest_longer_unless_somebody_waits(
 ) -> None:
     """Seen red where they are woken as soon as others, and where who waits changes nothing."""
     monkeypatch.setattr(settings, "FOLD_BEAT_S_MAX", 3_600.0)
-    many = 2 * round(settings.FOLD_RUSH_EVENTS_S * settings.FOLD_BEAT_S)
+    many = 2 * settings.FOLD_RUSH_EVENTS
     async with Herald(database) as herald:
         herald.followed(many)
         herald.announce(many + 1)

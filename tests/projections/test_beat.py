@@ -10,7 +10,7 @@ from ledger import settings
 from projections.beat import Beat
 
 SHORT, LONG = settings.FOLD_BEAT_S, settings.FOLD_BEAT_S_MAX
-CALM, RUSH = settings.FOLD_RUSH_EVENTS_S * 0.7, settings.FOLD_RUSH_EVENTS_S * 1.4
+CALM, RUSH = (share * settings.FOLD_RUSH_EVENTS / SHORT for share in (0.7, 1.4))
 WHILE_S = 12 * LONG
 
 
@@ -51,6 +51,24 @@ def test_beats_are_long_in_a_rush_alone() -> None:
     assert last_gap(rush) == pytest.approx(LONG)
     after = moments(beat, CALM, since_s=rush[-1])
     assert last_gap(after) == pytest.approx(SHORT)
+
+
+def test_a_slow_machine_is_in_a_rush_at_fewer_events_a_second() -> None:
+    """Seen red where a rush is so many events a second on any machine."""
+    slow = Beat()
+    rush = moments(slow, RUSH / 3, took_s=2 * SHORT)
+    assert last_gap(rush) == pytest.approx(LONG)
+    assert last_gap(moments(slow, CALM / 4, since_s=rush[-1], took_s=2 * SHORT)) < LONG
+    assert last_gap(moments(Beat(), RUSH / 3)) == pytest.approx(SHORT)
+
+
+def test_a_machine_that_is_slow_no_more_folds_with_short_beats_again() -> None:
+    """Seen red where nothing is forgotten in a rush."""
+    beat = Beat()
+    began_s = moments(beat, RUSH / 3, took_s=2 * SHORT)[-1]
+    for _ in range(3):
+        began_s = moments(beat, RUSH / 3, since_s=began_s)[-1]
+    assert last_gap(moments(beat, RUSH / 3, since_s=began_s)) == pytest.approx(SHORT)
 
 
 def test_one_large_commit_is_no_rush() -> None:

@@ -58,7 +58,7 @@ def test_folds_grow_with_the_log_until_somebody_waits(
     for name in ("FOLLOW_POLL_S", "FOLD_BEAT_S_MAX", "AWAITED_S"):
         # No beat comes while this runs, though the clock is the machine's.
         monkeypatch.setattr(settings, name, 1_000 * NEVER / 3)
-    monkeypatch.setattr(settings, "FOLD_RUSH_EVENTS_S", 0)
+    monkeypatch.setattr(settings, "FOLD_RUSH_EVENTS", 0)
     record(scene.forger, LOG[1:2])
     runner.wake(2)
     scene.reaches(2, JOBS, JOB_STATES)
