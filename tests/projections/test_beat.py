@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -18,13 +19,13 @@ def moments(
     beat: Beat,
     events_s: float,
     *,
-    since_s: float = 0.0,
+    after_s: Sequence[float] = (0.0,),
     took_s: float = SHORT / 9,
     awaited: bool = False,
 ) -> list[float]:
-    """When a follower folds a log that grows so fast, for a while."""
-    began_s = [since_s]
-    while began_s[-1] < since_s + WHILE_S:
+    """When a follower folds a log that grows so fast, for a while. `after_s`: when it folded before, the last time included."""
+    began_s = [*after_s[-2:]]
+    while began_s[-1] < after_s[-1] + WHILE_S:
         events = round(events_s * (began_s[-1] - began_s[-2] if began_s[1:] else SHORT))
         began_s.append(beat.after(began_s[-1], began_s[-1] + took_s, events, awaited=awaited))
     return began_s
@@ -40,16 +41,16 @@ def test_folds_that_take_different_times_begin_at_the_same_moments(events_s: flo
     quick, slow = (moments(Beat(), events_s, took_s=took_s) for took_s in (SHORT / 9, SHORT / 2))
     assert quick == slow
     # One that was away for a while is with the others again after its first fold.
-    assert moments(Beat(), CALM, since_s=SHORT / 3)[1] == SHORT
+    assert moments(Beat(), CALM, after_s=[SHORT / 3])[1] == SHORT
 
 
 def test_beats_are_long_in_a_rush_alone() -> None:
     beat = Beat()
     calm = moments(beat, CALM)
     assert {round(after - before, 9) for before, after in pairwise(calm)} == {SHORT}
-    rush = moments(beat, RUSH, since_s=calm[-1])
+    rush = moments(beat, RUSH, after_s=calm)
     assert last_gap(rush) == pytest.approx(LONG)
-    after = moments(beat, CALM, since_s=rush[-1])
+    after = moments(beat, CALM, after_s=rush)
     assert last_gap(after) == pytest.approx(SHORT)
 
 
@@ -58,17 +59,17 @@ def test_a_slow_machine_is_in_a_rush_at_fewer_events_a_second() -> None:
     slow = Beat()
     rush = moments(slow, RUSH / 3, took_s=2 * SHORT)
     assert last_gap(rush) == pytest.approx(LONG)
-    assert last_gap(moments(slow, CALM / 4, since_s=rush[-1], took_s=2 * SHORT)) < LONG
+    assert last_gap(moments(slow, CALM / 4, after_s=rush, took_s=2 * SHORT)) < LONG
     assert last_gap(moments(Beat(), RUSH / 3)) == pytest.approx(SHORT)
 
 
 def test_a_machine_that_is_slow_no_more_folds_with_short_beats_again() -> None:
     """Seen red where nothing is forgotten in a rush."""
     beat = Beat()
-    began_s = moments(beat, RUSH / 3, took_s=2 * SHORT)[-1]
-    for _ in range(3):
-        began_s = moments(beat, RUSH / 3, since_s=began_s)[-1]
-    assert last_gap(moments(beat, RUSH / 3, since_s=began_s)) == pytest.approx(SHORT)
+    rush = moments(beat, RUSH / 3, took_s=2 * SHORT)
+    still = moments(beat, RUSH / 3, after_s=rush)
+    assert still[2] - still[1] == pytest.approx(LONG)
+    assert last_gap(moments(beat, RUSH / 3, after_s=still)) == pytest.approx(SHORT)
 
 
 def test_one_large_commit_is_no_rush() -> None:
