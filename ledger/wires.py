@@ -119,9 +119,22 @@ class _End:
             name = await self._name(wire, *statement)
         else:
             self._names[statement] = name
-        result = await wire.ask(name, sent, adapted.formats)
+        try:
+            result = await wire.ask(name, sent, adapted.formats)
+        except psycopg.errors.FeatureNotSupported:
+            # It answers with other types by now, as when a read model of another version has taken the place of one.
+            await self._forget(wire, statement, name)
+            result = await wire.ask(await self._name(wire, *statement), sent, adapted.formats)
         adapted.set_pgresult(result)
         return adapted.load_rows(0, result.ntuples, tuple)
+
+    async def _forget(
+        self, wire: Wire, statement: tuple[bytes, tuple[int, ...]], name: bytes
+    ) -> None:
+        # Of several who find out, the first.
+        if self._names.get(statement) == name:
+            del self._names[statement]
+            await wire.forget(name)
 
     async def _name(self, wire: Wire, text: bytes, types: tuple[int, ...]) -> bytes:
         async with self._making:

@@ -97,6 +97,19 @@ async def test_what_cannot_be_prepared_may_be_later(wires: Wires, database: str)
     assert await wires.rows(b"SELECT n FROM public.later", {}) == [(7,)]
 
 
+async def test_what_answers_with_other_types_is_prepared_anew(wires: Wires, database: str) -> None:
+    """As when a read model of another version has taken the place of one: `cached plan must not change result type`."""
+    later = b"SELECT n FROM public.later"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("CREATE TABLE public.later AS SELECT 7 AS n")
+        owner.execute("GRANT SELECT ON public.later TO PUBLIC")
+        assert await asyncio.gather(*[wires.rows(later, {}) for _ in range(4)]) == [[(7,)]] * 4
+        owner.execute("ALTER TABLE public.later ALTER n TYPE text")
+    assert await asyncio.gather(*[wires.rows(later, {}) for _ in range(4)]) == [[("7",)]] * 4
+    for end in wires._ends:
+        assert len(end._names) <= 1
+
+
 async def test_few_plans_are_kept(wires: Wires, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STATEMENTS_MAX", 3)
     known = b"SELECT statement FROM pg_prepared_statements ORDER BY prepare_time"

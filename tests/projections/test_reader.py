@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+import psycopg
 import pytest
 
 from ledger import embedded, settings
+from ledger.connection import Role, conninfo
+from ledger.errors import Busy
 from ledger.past import AsOf
 from ledger.wires import Wires
 from projections import query, rivals, walk
@@ -92,3 +95,21 @@ def test_the_wall_holds(asker: Asker, wires: Wires) -> None:
 def test_what_does_not_set_its_sight_is_not_asked(asker: Asker, wires: Wires) -> None:
     with pytest.raises(AssertionError):
         asker.run(read(wires, (A,), COUNT, {}))
+
+
+@pytest.mark.anyio
+async def test_a_connection_whose_statements_answer_with_other_types_is_given_up(
+    database: str,
+) -> None:
+    """Seen red where it is told for ever that `cached plan must not change result type`."""
+    later = b"SELECT n FROM public.later"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("CREATE TABLE public.later AS SELECT 7 AS n")
+        owner.execute("GRANT SELECT ON public.later TO PUBLIC")
+        words = conninfo(database, Role.READER)
+        async with await psycopg.AsyncConnection.connect(words, autocommit=True) as connection:
+            assert await read(connection, None, later, {}) == [(7,)]
+            owner.execute("ALTER TABLE public.later ALTER n TYPE text")
+            with pytest.raises(Busy):
+                await read(connection, None, later, {})
+            assert connection.closed
