@@ -34,6 +34,7 @@ from tests.proxy import Cut, Proxy
 from tests.writes import read_log
 
 CHECKOUT = Path(__file__).parents[2]
+DISMISS_S = 60.0  # for all clients to hear what became of their last requests
 _KEY = ("keys", "create", "--project", "p", "--scope", "jobs:write", "--scope", "jobs:read")
 
 
@@ -167,7 +168,14 @@ class Rig:
     def work(self, answers: int) -> None:
         """Until the clients have got so many more answers."""
         enough = self.acknowledged + answers
-        wait_for(lambda: self.acknowledged >= enough, f"{answers} answers")
+
+        def answered() -> bool:
+            assert self.serving is not None
+            status = self.serving.process.poll()
+            assert status is None, f"the server has ended with {status}"
+            return self.acknowledged >= enough
+
+        wait_for(answered, f"{answers} answers")
 
     def round(self, strike: Callable[[Rig], None], answers: int) -> float:
         """Some work, the fault, and how long it took from its begin until clients were answered again."""
@@ -201,8 +209,9 @@ class Rig:
     def _dismiss(self) -> None:
         for client in self.clients:
             client.ending.set()
+        until_s = time.monotonic() + DISMISS_S
         for client in self.clients:
-            client.join(60)
+            client.join(max(0.0, until_s - time.monotonic()))
         self.kill_load()
 
     def _lines(self) -> Iterator[journal.Line]:
