@@ -1,8 +1,9 @@
 """Wires: a few connections on which one process asks many statements, each prepared on a wire when it is first asked there.
 
 Invariants: a question goes to the wire that has the fewest under way and is sent behind them at once, each as a transaction of its own; a wire takes
-few, so that hardly anybody waits behind a slow one, and who finds all full waits as for a connection of a pool; what was asked on a wire that breaks
-is asked again, so statements only read. A wire keeps as many plans as it may. Errors: Busy when there is no room; psycopg's own."""
+few, so that hardly anybody waits behind a slow one, and who finds all full waits as for a connection of a pool; what was asked on a wire that breaks,
+or was prepared for other types than it answers with by now, is asked again, so statements only read. A wire keeps as many plans as it may. Errors:
+Busy when there is no room; psycopg's own."""
 
 from __future__ import annotations
 

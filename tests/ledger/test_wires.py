@@ -2,7 +2,7 @@
 pool; what breaks is made anew, and few plans are kept.
 
 Seen red: with the first wire for all, with a wait without an end, with names that are kept of a wire that broke or of what could not be prepared,
-with a question that is not asked again, and with plans that are never forgotten."""
+with a question that is not asked again, with plans that are never forgotten, and with those that answer with other types by now."""
 
 from __future__ import annotations
 
