@@ -1,11 +1,13 @@
 """The program's own log, which is not the ledger: one JSON object a line, or coloured lines on a terminal.
 
 Invariants: it goes to stderr; structlog's and the standard library's lines look alike; a line stays one line whatever was logged; nothing that
-opens a door is ever in it, neither a key nor a password. What `about_request(...)` binds is on every line of the task that called it.
+opens a door is ever in it, neither a key nor a password. What `about_request(...)` binds is on every line of the task that called it. A crash
+outside Python's reach is the one thing that says itself in plain lines: where each thread was, without the values of its variables.
 Units: times in UTC."""
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import re
 import sys
@@ -89,6 +91,9 @@ def configure(level: str = "info", *, stream: TextIO | None = None) -> None:
     restore_loggers()
     for name, quiet in QUIET:
         logging.getLogger(name).setLevel(max(quiet, root.level))
+    if sys.__stderr__ is not None and stream is sys.__stderr__:
+        # Else a segmentation fault in a library ends the process without a word.
+        faulthandler.enable(sys.__stderr__)
 
 
 def about_request(request_id: str) -> None:

@@ -84,6 +84,15 @@ def test_a_killed_server_leaves_a_database_that_the_next_one_uses(command: Comma
     assert not left.is_alive()
 
 
+def test_a_crash_in_a_library_says_where(command: Command) -> None:
+    """Seen red without the handler: the process was gone, and nothing told of it."""
+    serving = command.serve()
+    assert serving.end(signal.SIGSEGV) == -signal.SIGSEGV
+    told = serving.errors.read_text()
+    assert "Fatal Python error: Segmentation fault" in told
+    assert "api/serving.py" in told
+
+
 def test_a_killed_database_is_started_again(command: Command) -> None:
     serving = command.serve()
     made = command.answer("keys", "create", "--project", "p", *SCOPES)

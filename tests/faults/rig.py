@@ -172,7 +172,9 @@ class Rig:
         def answered() -> bool:
             assert self.serving is not None
             status = self.serving.process.poll()
-            assert status is None, f"the server has ended with {status}"
+            assert status is None, (
+                f"the server has ended with {status}: {self.serving.errors.read_text()[-2000:]}"
+            )
             return self.acknowledged >= enough
 
         wait_for(answered, f"{answers} answers")
