@@ -13,6 +13,7 @@ from operator import le
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+import psycopg
 import pydantic_core
 from uuid_utils import uuid7
 
@@ -186,20 +187,32 @@ async def append_all(connection: Connection, batch: Batch) -> int | None:
 
 
 async def sent(connection: Connection) -> None:
-    """Wait until all of a statement that another task asks has gone out: before, the database does nothing, so nothing should take its time."""
-    loop, room = asyncio.get_running_loop(), asyncio.Event()
-    if not connection.pgconn.flush():
+    """Wait until all of a statement that another task asks has gone out: before, the database does nothing, so nothing should take its time. Of a
+    connection that breaks meanwhile that task is told, not this one."""
+    if connection.closed or not _is_left(connection, connection.fileno()):
         return
+    loop, room, theirs = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
     # The socket by another number, since psycopg waits for it by its own.
-    socket = os.dup(connection.fileno())
-    loop.add_writer(socket, room.set)
+    ours = os.dup(theirs)
+    loop.add_writer(ours, room.set)
     try:
-        while connection.pgconn.flush():
+        while _is_left(connection, theirs):
             room.clear()
             await room.wait()
     finally:
-        loop.remove_writer(socket)
-        os.close(socket)
+        loop.remove_writer(ours)
+        os.close(ours)
+
+
+def _is_left(connection: Connection, watched: int) -> bool:
+    try:
+        return bool(connection.pgconn.flush())
+    except psycopg.Error:
+        # libpq has closed what the other task watches. That one looks by itself before long; uvloop would end the process (see ledger.ear).
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(watched)
+        loop.remove_writer(watched)
+        return False
 
 
 async def append(

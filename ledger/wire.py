@@ -2,8 +2,8 @@
 
 Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile, and sent
 behind it: each is a transaction of its own, answered in order; what was sent is never cancelled; a server that leaves is noticed while nothing is
-under way. Values and answers are in PostgreSQL's binary form where the statement's types have one. Errors: psycopg's own, from `send` and from what
-it returns."""
+under way, and its socket let go in the same turn (see `ledger.ear`). Values and answers are in PostgreSQL's binary form where the statement's types
+have one. Errors: psycopg's own, from `send` and from what it returns."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ledger import settings
 Answer: TypeAlias = asyncio.Future[pq.abc.PGresult]
 
 _NAME: Final = b"jobledger_wire"
+_NO_ANSWER: Final = "the connection ended without an answer"
 _PREPARE: Final = b"PREPARE jobledger_wire "
 # An error counts behind rows, too: a commit may fail when its statement has answered.
 _TOLD: Final = (
@@ -144,8 +145,10 @@ class Wire:
             while self._asked and not idle and not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
+                    if self.broken:
+                        raise psycopg.OperationalError(_NO_ANSWER)
                     # One comes behind each answer, before the end of its transaction; and for ever where there is nothing more to read.
-                    idle = not self._results or self.broken
+                    idle = not self._results
                 elif result.status == pq.ExecStatus.PIPELINE_SYNC:
                     self._finish()
                 else:
@@ -180,4 +183,4 @@ def _answer(results: Sequence[pq.abc.PGresult]) -> pq.abc.PGresult | psycopg.Err
             if result.status == status:
                 failed = status == pq.ExecStatus.FATAL_ERROR
                 return errors.error_from_result(result) if failed else result
-    return psycopg.OperationalError("the connection ended without an answer")
+    return psycopg.OperationalError(_NO_ANSWER)

@@ -6,6 +6,8 @@ are taken for the answer whatever comes behind them, and with an answer that is 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +15,7 @@ import pytest
 from psycopg.errors import UniqueViolation
 from psycopg.pq.abc import PGresult
 
-from ledger import events
+from ledger import events, settings
 from ledger.committer import Committer
 from ledger.wire import Wire
 from tests.writes import creation, read_log, until, write
@@ -107,3 +109,21 @@ async def test_an_answer_that_the_loop_tells_nothing_of_is_found(database: str) 
     asyncio.get_running_loop().remove_reader(wire._socket)
     assert (await asyncio.wait_for(answer, 30)).ntuples == 1
     await wire.close()
+
+
+async def test_an_answer_that_is_none_ends_the_wire_at_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where libpq's hanging up by itself is found out by looking again: the answer came with the next look."""
+    monkeypatch.setattr(settings, "FOLLOW_POLL_S", 3_600.0)
+    connection = await psycopg.AsyncConnection.connect(database, autocommit=True)
+    here, there = socket.socketpair()
+    os.dup2(here.fileno(), connection.fileno())
+    here.close()
+    wire = Wire(connection)
+    answer = wire.send()
+    there.sendall(b"?" + (1 << 20).to_bytes(4))  # no message of PostgreSQL's is named so
+    with pytest.raises(psycopg.OperationalError):
+        await asyncio.wait_for(answer, 5)
+    assert wire.broken
+    there.close()
