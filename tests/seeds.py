@@ -53,6 +53,11 @@ SEEDS: tuple[Seed, ...] = (
         "tests/ledger/test_durability.py", "DID NOT RAISE",
     ),
     Seed(
+        "watches-what-is-closed", "P1", "A socket that libpq has closed is let go a turn later, by when the loop has ended the process.",
+        (Change("ledger/ear.py", "            loop.remove_reader(socket)\n", "            loop.call_soon(loop.remove_reader, socket)\n"),),
+        "tests/ledger/test_closed_sockets.py", "assert -6 == 0",
+    ),
+    Seed(
         "sequence", "P2", "Positions come from a sequence, without the lock on the head row.",
         (
             Change(_MIGRATIONS, "CREATE SEQUENCE ledger.job_numbers", "CREATE SEQUENCE ledger.sown MINVALUE 0 START 0;"
