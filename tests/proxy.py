@@ -1,11 +1,12 @@
-"""A proxy between a client and PostgreSQL that cuts the line at a chosen moment.
+"""A proxy between a client and PostgreSQL that cuts the line at a chosen moment, or all lines at any.
 
-Invariants: it cuts once each time it is armed, at the message that carries the marker; other lines and messages pass untouched. It listens
-on a unix socket of its own, named as libpq wants it."""
+Invariants: it cuts once each time it is armed, at the message that carries the marker; other lines and messages pass untouched, but while it is
+shaken. It listens on a unix socket of its own, named as libpq wants it. Units: seconds."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import tempfile
 from contextlib import suppress
@@ -17,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 SOCKET = ".s.PGSQL.5432"
 CHUNK_BYTES = 1 << 16
+SHAKE_S = 0.005  # from one look at all lines to the next
 READY = b"Z\x00\x00\x00\x05I"  # the server's "I am done and idle", with which each answer ends
 
 
@@ -55,6 +57,17 @@ class Proxy:
     def cut(self, when: Cut, marker: str, *, stay_closed: bool = False) -> None:
         """Cut at the next message that holds the marker. `stay_closed`: and let nobody in until `open`."""
         self._marker, self._cut, self._stay_closed = marker.encode(), when, stay_closed
+
+    async def shake(self, for_s: float, life_s: float, chance: random.Random) -> None:
+        """Cut lines at any moment, from the first byte of a login on, so that none lives longer than a few times `life_s`."""
+        time = asyncio.get_running_loop().time
+        until_s = time() + for_s
+        while time() < until_s:
+            for line in [*self._lines]:
+                if chance.random() < SHAKE_S / life_s:
+                    line.cancel()
+                    self.cuts += 1
+            await asyncio.sleep(SHAKE_S)
 
     def open(self) -> None:
         """Let clients in again."""

@@ -22,6 +22,10 @@ from tests.proxy import Cut
 
 APPEND = '{"events":[['  # stands in the one parameter of each append, and in no other message
 STARVED_S = 2.0  # how long a fault lasts that must be felt, at least: full disk, no connections
+SHAKEN_S, CONNECTION_S = (
+    4.0,
+    0.1,
+)  # how long lines are cut at any moment, and how long one lives then
 BALLAST_BYTES = 1 << 20
 
 
@@ -83,6 +87,13 @@ def _cut(when: Cut) -> Callable[[Rig], None]:
         wait_for(lambda: rig.proxy.cuts > before, "an append to cut")
 
     return strike
+
+
+def _shake(rig: Rig) -> None:
+    """Each connection of the server is cut, and each that it makes instead, whatever it is at: most do not even come to ask."""
+    before = rig.proxy.cuts
+    rig.on_loop(rig.proxy.shake(SHAKEN_S, CONNECTION_S, rig.chance))
+    assert rig.proxy.cuts > before, "there was nothing to cut"
 
 
 def _restart_postgres(rig: Rig) -> None:
@@ -181,6 +192,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "cut-after", "the connection is cut after the commit, before its answer", _cut(Cut.AFTER)
     ),
+    Fault("shake", "every connection is cut at any moment, over and over", _shake),
     Fault("restart-postgres", "PostgreSQL is restarted", _restart_postgres),
     Fault("terminate-backends", "every session of PostgreSQL is terminated", _terminate_backends),
     Fault("deafen", "the sessions that listen for wake-ups are terminated", _deafen),
