@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -170,3 +171,20 @@ def test_a_socket_folder_of_somebody_else_is_refused(
     chosen.symlink_to(public)
     with pytest.raises(cluster.CannotStart, match="not a folder of ours"):
         embedded._socket_folder(long)
+
+
+def test_a_server_that_mends_itself_after_a_crash_is_stopped(
+    start_server: StartServer, cluster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red where it is always told to stop fast: PostgreSQL 18 that reads its log again does not end then."""
+    monkeypatch.setattr(embedded, "EMBEDDED_STOP_S", 10.0)
+    server = start_server(cluster_folder)
+    victim = psycopg.connect(server.dsn(), autocommit=True)
+    victim.execute("CREATE TABLE kept AS SELECT generate_series(1, 500000)")
+    os.kill(victim.info.backend_pid, signal.SIGKILL)
+
+    wait_until(lambda: psycopg.pq.PGconn.ping(server.dsn().encode()) == psycopg.pq.Ping.REJECT)
+    server.stop()
+    assert not server.is_running()
+    victim.close()
+    assert ask(start_server(cluster_folder), "SELECT count(*) FROM kept") == 500_000
