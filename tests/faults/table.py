@@ -58,6 +58,22 @@ def _kill_postgres(rig: Rig) -> None:
     rig.start_postgres()
 
 
+def _kill_backend(rig: Rig) -> None:
+    """As Linux does for want of memory. PostgreSQL then ends all sessions, and reads its log again."""
+
+    def killed() -> bool:
+        # Those who were ended before may still be on their way back, and PostgreSQL at its log.
+        with suppress(psycopg.OperationalError), rig.owner() as owner:
+            for (pid,) in owner.execute(
+                "SELECT pid FROM pg_stat_activity WHERE usename = 'jobledger_app' ORDER BY random() LIMIT 1"
+            ):
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return False
+
+    wait_for(killed, "a session to kill")
+
+
 def _kill_clients(rig: Rig) -> None:
     rig.kill_load()
     rig.load()
@@ -178,6 +194,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("kill-projector", "kill -9 of the projector", _kill_projector, kills=True),
     Fault("kill-postgres", "kill -9 of PostgreSQL", _kill_postgres, kills=True),
+    Fault("kill-backend", "kill -9 of one of PostgreSQL's sessions", _kill_backend, kills=True),
     Fault(
         "kill-clients", "kill -9 of the process that appends in process", _kill_clients, kills=True
     ),
