@@ -39,6 +39,7 @@ from ledger.connection import LOGINS
 from ledger.errors import LedgerError
 from ledger.postmaster import Postmaster
 from ledger.settings import (
+    CONNECT_TIMEOUT_S,
     EMBEDDED_LOG_BYTES_MAX,
     EMBEDDED_POLL_S,
     EMBEDDED_START_S,
@@ -120,7 +121,8 @@ class Server:
         PostgreSQL 18 that is asked to stop in any other way than at once does not end."""
         found = Postmaster.read(self.data_dir / "postgres")
         stops = found is not None and found.status == "stopping"
-        return not stops and pq.PGconn.ping(os.fsencode(self.dsn())) == pq.Ping.REJECT
+        patient = f"{self.dsn()}&connect_timeout={CONNECT_TIMEOUT_S:g}"
+        return not stops and pq.PGconn.ping(os.fsencode(patient)) == pq.Ping.REJECT
 
 
 class _Lease:
