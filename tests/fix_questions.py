@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -124,6 +124,22 @@ def asker(
         yield Asker(ledger, tuple(ledger.jobs().values()), runner, connection)
         runner.run(connection.close())
     postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def sent(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every statement of the one who asks, but those that only say what may be seen. A server that runs beside all tests of a session asks, too."""
+    told: list[Any] = []
+    cursor = type(asker.connection.cursor())
+    execute = cursor.execute
+
+    async def counted(self, text, *values, **more):  # type: ignore[no-untyped-def]
+        if self.connection is asker.connection and "SELECT set_config" not in str(text)[:20]:
+            told.append(text)
+        return await execute(self, text, *values, **more)
+
+    monkeypatch.setattr(cursor, "execute", counted)
+    return told
 
 
 async def connected(dsn: str) -> Connection:

@@ -5,6 +5,7 @@ Seen red with words kept by number alone, with versions not looked at again afte
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -91,16 +92,9 @@ def test_what_others_were_told_is_not_for_who_may_not_see_it(asker: Asker) -> No
 
 
 def test_a_list_is_one_statement_when_nobody_asked_for_it_and_when_all_did(
-    asker: Asker, monkeypatch: pytest.MonkeyPatch
+    asker: Asker, sent: list[Any]
 ) -> None:
-    lately, sent = Lately(kept_s=3_600), []
-    execute = type(asker.connection.cursor()).execute
-
-    async def counted(self, *values, **more):  # type: ignore[no-untyped-def]
-        sent.append(values[0])
-        return await execute(self, *values, **more)
-
-    monkeypatch.setattr(type(asker.connection.cursor()), "execute", counted)
+    lately = Lately(kept_s=3_600)
     for _ in range(3):
         sent.clear()
         find(asker, EVERY, lately)

@@ -31,22 +31,6 @@ __all__ = ["planner"]
 BY_NUMBER = Query(A, sort=(Sort("number"),), limit=EVERYTHING)
 
 
-@pytest.fixture
-def sent(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Every statement of the one who asks, but those that only say what may be seen."""
-    told: list[Any] = []
-    cursor = type(asker.connection.cursor())
-    execute = cursor.execute
-
-    async def counted(self, text, *values, **more):  # type: ignore[no-untyped-def]
-        if self.connection is asker.connection and "SELECT set_config" not in str(text)[:20]:
-            told.append(text)
-        return await execute(self, text, *values, **more)
-
-    monkeypatch.setattr(cursor, "execute", counted)
-    return told
-
-
 def test_a_list_is_one_statement_whatever_has_moved_on(asker: Asker, sent: list[Any]) -> None:
     for position in range(0, len(asker.ledger.log) + 1, 9):
         sent.clear()
