@@ -22,10 +22,8 @@ from tests.proxy import Cut
 
 APPEND = '{"events":[['  # stands in the one parameter of each append, and in no other message
 STARVED_S = 2.0  # how long a fault lasts that must be felt, at least: full disk, no connections
-SHAKEN_S, CONNECTION_S = (
-    4.0,
-    0.1,
-)  # how long lines are cut at any moment, and how long one lives then
+SHAKEN_S = 4.0  # how long lines are cut at any moment
+CONNECTION_S = 0.1  # and about how long one lives then
 BALLAST_BYTES = 1 << 20
 
 
