@@ -189,9 +189,11 @@ async def append_all(connection: Connection, batch: Batch) -> int | None:
 async def sent(connection: Connection) -> None:
     """Wait until all of a statement that another task asks has gone out: before, the database does nothing, so nothing should take its time. Of a
     connection that breaks meanwhile that task is told, not this one."""
-    if connection.closed or not _is_left(connection, connection.fileno()):
+    if connection.closed:
         return
     loop, room, theirs = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
+    if not _is_left(connection, theirs):
+        return
     # The socket by another number, since psycopg waits for it by its own.
     ours = os.dup(theirs)
     loop.add_writer(ours, room.set)

@@ -118,7 +118,7 @@ class Server:
 
     def _is_mending(self) -> bool:
         """Whether it lets nobody in because it reads its log again, after a crash of one of its processes. There is nothing to write then, and
-        PostgreSQL 18 that is asked to stop in any other way than at once does not end."""
+        PostgreSQL 18 that is told to stop fast does not end."""
         found = Postmaster.read(self.data_dir / "postgres")
         stops = found is not None and found.status == "stopping"
         patient = f"{self.dsn()}&connect_timeout={CONNECT_TIMEOUT_S:g}"

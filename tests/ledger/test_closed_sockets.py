@@ -82,7 +82,8 @@ def play(case: str, dsn: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_that_is_closed_ends_no_process(case: str, database: str) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=play, args=(case, database))
+    processes = multiprocessing.get_context("spawn")
+    process = processes.Process(target=play, args=(case, database), daemon=True)
     process.start()
     process.join(2 * DEADLINE_S)
     assert process.exitcode == 0
