@@ -31,6 +31,11 @@ __all__ = ["planner"]
 BY_NUMBER = Query(A, sort=(Sort("number"),), limit=EVERYTHING)
 
 
+def questions(sent: list[Any]) -> list[Any]:
+    """What was asked for: a transaction first says what may be seen, without a question."""
+    return [text for text in sent if not str(text).startswith("SELECT set_config")]
+
+
 def test_a_list_is_one_statement_whatever_has_moved_on(asker: Asker, sent: list[Any]) -> None:
     for position in range(0, len(asker.ledger.log) + 1, 9):
         sent.clear()
@@ -76,12 +81,13 @@ def test_a_list_of_a_state_asks_first_how_many_have_moved_on(asker: Asker, sent:
     condition = Condition(FILTERS["state"], ("Succeeded",))
     asked = replace(BY_NUMBER, conditions=(condition,), as_of=AsOf(len(asker.ledger.log)))
     assert asker.find(asked).jobs
-    assert len(sent) == 3  # and what is planned for its values asks for the columns by themselves
+    # What is planned for its values asks for the columns by themselves, too.
+    assert len(questions(sent)) == 3
     lately = Lately(kept_s=3_600)
     for statements in (3, 2, 2):
         sent.clear()
         asker.run(query.find(asker.connection, asked, None, lately))
-        assert len(sent) == statements
+        assert len(questions(sent)) == statements
 
 
 def test_a_get_of_a_job_that_stands_as_it_stood_is_one_statement_and_of_another_two(
@@ -93,7 +99,7 @@ def test_a_get_of_a_job_that_stands_as_it_stood_is_one_statement_and_of_another_
             asked = Named(job.project, ids=(job.id,), as_of=AsOf(position))
             [found] = asker.run(query.named(asker.connection, asked))
             assert found.position == position
-            assert len(sent) == (1 if position == job.position else 2)
+            assert len(questions(sent)) == (1 if position == job.position else 2)
 
 
 @pytest.mark.parametrize("happened", [None, datetime(2024, 5, 30, tzinfo=UTC)])
@@ -108,7 +114,7 @@ def test_a_moment_is_found_by_one_statement(
         mine = [one.recorded_at for one in asker.ledger.log[:upto] if one.project == A]
         assert as_of == AsOf(upto, happened)
         assert moment == (happened or (mine[-1] if mine else datetime(1970, 1, 1, tzinfo=UTC)))
-        assert len(sent) == 1
+        assert len(questions(sent)) == 1
 
 
 def test_a_moment_is_found_by_the_index_of_its_project(planner: Connection[Any]) -> None:
