@@ -55,7 +55,10 @@ class NoDatabase(LedgerError):
     """The database does not answer."""
 
     code = "no_database"
-    hint = "Does the server run, and are the address, the user and the password in LEDGER_DATABASE_URL right?"
+    hint = (
+        "If it says that it starts, recovers or accepts no connections yet: try again in a few seconds.\n"
+        "Else: does it run, and are the address, the user and the password in LEDGER_DATABASE_URL right?"
+    )
 
 
 class Unprepared(LedgerError):

@@ -14,6 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from api.cli import COMMANDS, main
+from api.place import NoDatabase
 from ledger import settings
 from projections.filters import FILTERS
 
@@ -170,6 +171,9 @@ def test_an_unreachable_database_shows_no_password() -> None:
         assert "sesame" not in refused.stderr + refused.stdout
     refused = RUNNER.invoke(main, ["status", "--database-url", url])
     assert "database ledger on 127.0.0.1:1" in refused.stderr
+    # After a crash of one of its sessions a server mends itself and is back within seconds; this one is not there.
+    waits, looks = NoDatabase.hint.splitlines()
+    assert f"  {waits}\n  {looks}\n" in refused.stderr
 
 
 def test_jobs_list_has_every_filter() -> None:
