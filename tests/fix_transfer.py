@@ -215,7 +215,9 @@ def other_database(
     """A second empty ledger beside the test's own, for what goes out of one and into the other."""
     identifiers = {"name": sql.Identifier("other"), "template": sql.Identifier(template_database)}
     postgres_admin.execute(
-        sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY WAL_LOG").format(**identifiers)
+        sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(
+            **identifiers
+        )
     )
     try:
         yield postgres.dsn("other")
