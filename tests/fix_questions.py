@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
-from ledger import embedded
 from ledger import settings as ledger_settings
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
@@ -107,23 +105,15 @@ def matches(job: Job, condition: Condition) -> bool:
 
 
 @pytest.fixture(scope="module")
-def asker(
-    postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
-) -> Iterator[Asker]:
-    name = sql.Identifier("questions")
-    postgres_admin.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template_database))
-    )
-    dsn = postgres.dsn("questions")
+def asker(module_database: str) -> Iterator[Asker]:
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         # So that the few events of a test are many stretches.
         patch.setattr(ledger_settings, "COUNTS_STRETCH", 16)
-        ledger = runner.run(play(dsn))
+        ledger = runner.run(play(module_database))
         fold(ledger)
-        connection = runner.run(connected(dsn))
+        connection = runner.run(connected(module_database))
         yield Asker(ledger, tuple(ledger.jobs().values()), runner, connection)
         runner.run(connection.close())
-    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @pytest.fixture

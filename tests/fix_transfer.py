@@ -17,7 +17,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
 from api.transfer import export
 from api.transfer.intake import Order, Summary, bring
@@ -29,6 +29,7 @@ from ledger.committer import Committer
 from ledger.connection import Role, conninfo
 from ledger.events import Recorded
 from ledger.job import Job, fold
+from tests.fix_postgres import cloned
 
 POD_COLUMNS = (
     *("name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos", "pod_phase"),
@@ -213,16 +214,8 @@ def other_database(
     postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
 ) -> Iterator[str]:
     """A second empty ledger beside the test's own, for what goes out of one and into the other."""
-    identifiers = {"name": sql.Identifier("other"), "template": sql.Identifier(template_database)}
-    postgres_admin.execute(
-        sql.SQL("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY").format(
-            **identifiers
-        )
-    )
-    try:
-        yield postgres.dsn("other")
-    finally:
-        postgres_admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers))
+    with cloned(postgres, postgres_admin, template_database) as dsn:
+        yield dsn
 
 
 def counted(dsn: str, question: str) -> Any:

@@ -11,7 +11,7 @@ from itertools import product
 import psycopg
 import pytest
 
-from ledger import embedded, settings
+from ledger import settings
 from ledger.connection import Role, conninfo
 from ledger.errors import Busy
 from ledger.past import AsOf
@@ -29,8 +29,8 @@ COUNT = b"SELECT count(*) FROM projections.jobs"
 
 
 @pytest.fixture(scope="module")
-def wires(asker: Asker, postgres: embedded.Server) -> Iterator[Wires]:
-    made = Wires(walk.conninfo(postgres.dsn("questions")), settings.WALKS_CONNECTIONS_MAX)
+def wires(asker: Asker, module_database: str) -> Iterator[Wires]:
+    made = Wires(walk.conninfo(module_database), settings.WALKS_CONNECTIONS_MAX)
     asker.run(made.__aenter__())
     yield made
     asker.run(made.__aexit__())

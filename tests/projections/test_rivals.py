@@ -56,7 +56,7 @@ FROM projections.jobs GROUP BY project, type, coalesce(command, '')
 @pytest.fixture(scope="module")
 def counted(planner: Connection[Any], postgres: embedded.Server) -> Connection[Any]:
     """The same with counters of its jobs."""
-    dsn = postgres.dsn("plans")
+    dsn = postgres.dsn(planner.info.dbname)
     with psycopg.connect(conninfo(dsn, Role.PROJECTOR), autocommit=True) as projector:
         projector.execute(SQL(COUNT).format(Identifier(JOB_COUNTS.table)))
     return planner

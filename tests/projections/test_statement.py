@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from ledger import embedded
 from ledger.connection import Role, conninfo
@@ -19,6 +19,7 @@ from projections.build import Build
 from projections.filters import FILTERS, SORTS, Condition, Filter, Sort
 from projections.question import After, Offset, Query
 from projections.tracking import Positions
+from tests.fix_postgres import cloned
 
 NEWEST = (Sort("created", descending=True),)
 LIMIT = 50
@@ -64,10 +65,13 @@ def planner(
     postgres: embedded.Server, postgres_admin: psycopg.Connection, template_database: str
 ) -> Iterator[Connection[Any]]:
     """A connection of the reader's role to a database whose read models are filled, but not from a log."""
-    name = sql.Identifier("plans")
-    template = sql.Identifier(template_database)
-    postgres_admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template))
-    dsn = postgres.dsn("plans")
+    with cloned(postgres, postgres_admin, template_database) as dsn:
+        fill(dsn)
+        with psycopg.connect(conninfo(dsn, Role.READER), autocommit=True) as connection:
+            yield connection
+
+
+def fill(dsn: str) -> None:
     with psycopg.connect(conninfo(dsn, Role.PROJECTOR), autocommit=True) as connection:
         for projection in PROJECTIONS:
             build = Build(projection, projection.table, Positions(dsn))
@@ -78,9 +82,6 @@ def planner(
     with psycopg.connect(dsn, autocommit=True) as connection:
         # Index-only scans need to know which pages everybody sees.
         connection.execute("VACUUM ANALYZE projections.jobs_v1")
-    with psycopg.connect(conninfo(dsn, Role.READER), autocommit=True) as connection:
-        yield connection
-    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def plan(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger import embedded, settings
+from ledger import settings
 from ledger.wire import Wire
 from projections.together import Together
 from tests.fix_jobs import A, B
@@ -18,8 +18,8 @@ from tests.fix_questions import Asker
 
 
 @pytest.fixture
-def dsn(asker: Asker, postgres: embedded.Server) -> str:
-    return postgres.dsn("questions")
+def dsn(asker: Asker, module_database: str) -> str:
+    return module_database
 
 
 @pytest.fixture
