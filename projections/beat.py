@@ -11,8 +11,9 @@ from typing import Final
 
 from ledger import settings
 
-_LEARNT: Final = 1 / 4  # what one fold says of the next
+_LEARNT: Final = 1 / 16  # what one fold says of the next: now and then one waits for a processor
 _FORGOTTEN: Final = 1 / 32  # and of it after a long beat, so that those last for about a second
+_LESS: Final = 0.7  # of the events that came at the height of a rush: it is over
 
 
 class Beat:
@@ -23,25 +24,34 @@ class Beat:
         self._events_s = 0.0  # how many a second have come lately
         self._short_s = settings.FOLD_BEAT_S  # from one fold to the next, where beats are short
         self._rush = False
+        self._most_s = 0.0  # events a second at its height
 
     def after(self, began_s: float, ended_s: float, events: int, *, awaited: bool) -> float:
         """When to look again after a fold of so many events. `awaited`: somebody waits for them."""
         since_s, self._began_s = began_s - self._began_s, began_s
-        self._learn(since_s)
         # Counted over more than one fold: commits come now two between beats and now none.
         over_s = max(since_s, 2 * settings.FOLD_BEAT_S_MAX)
         self._events_s += (events - since_s * self._events_s) / over_s
-        many = self._events_s * self._short_s > settings.FOLD_RUSH_EVENTS
+        if self._events_s < self._most_s * _LESS:
+            # What folds took at a peak does not hold behind it.
+            self._short_s = settings.FOLD_BEAT_S
+        # A machine whose folds take longer than a beat is at its peak with fewer; a quick one is at half of it with many, and has time.
+        slower = self._short_s / settings.FOLD_BEAT_S
+        many = self._events_s * self._short_s * slower > settings.FOLD_RUSH_EVENTS
         self._rush = many and not awaited
+        self._most_s = max(self._most_s, self._events_s) if self._rush else 0.0
         length_s = settings.FOLD_BEAT_S_MAX if self._rush else settings.FOLD_BEAT_S
         # On a busy machine folds take long, and are to become larger, not more frequent.
         least_s = min((ended_s - began_s) / 4, settings.FOLD_BEAT_S_MAX)
-        return (floor((ended_s + least_s) / length_s) + 1) * length_s
+        until_s = (floor((ended_s + least_s) / length_s) + 1) * length_s
+        self._learn(until_s - began_s)
+        return until_s
 
-    def _learn(self, since_s: float) -> None:
-        """How long it takes from fold to fold. In a rush nobody sees what short beats would take, so that they are tried again after a while."""
+    def _learn(self, length_s: float) -> None:
+        """How long it is from fold to fold while there is something to fold. In a rush nobody sees what short beats would take, so that they are
+        tried again after a while."""
         if self._rush:
             self._short_s += (settings.FOLD_BEAT_S - self._short_s) * _FORGOTTEN
         else:
-            seen_s = min(since_s, settings.FOLD_BEAT_S_MAX)
+            seen_s = min(length_s, settings.FOLD_BEAT_S_MAX)
             self._short_s += (seen_s - self._short_s) * _LEARNT

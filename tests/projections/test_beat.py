@@ -22,10 +22,11 @@ def moments(
     after_s: Sequence[float] = (0.0,),
     took_s: float = SHORT / 9,
     awaited: bool = False,
+    while_s: float = WHILE_S,
 ) -> list[float]:
     """When a follower folds a log that grows so fast, for a while. `after_s`: when it folded before, the last time included."""
     began_s = [*after_s[-2:]]
-    while began_s[-1] < after_s[-1] + WHILE_S:
+    while began_s[-1] < after_s[-1] + while_s:
         events = round(events_s * (began_s[-1] - began_s[-2] if began_s[1:] else SHORT))
         began_s.append(beat.after(began_s[-1], began_s[-1] + took_s, events, awaited=awaited))
     return began_s
@@ -59,7 +60,7 @@ def test_a_slow_machine_is_in_a_rush_at_fewer_events_a_second() -> None:
     slow = Beat()
     rush = moments(slow, RUSH / 3, took_s=2 * SHORT)
     assert last_gap(rush) == pytest.approx(LONG)
-    assert last_gap(moments(slow, CALM / 4, after_s=rush, took_s=2 * SHORT)) < LONG
+    assert last_gap(moments(slow, CALM / 8, after_s=rush, took_s=2 * SHORT)) < LONG
     assert last_gap(moments(Beat(), RUSH / 3)) == pytest.approx(SHORT)
 
 
@@ -69,7 +70,35 @@ def test_a_machine_that_is_slow_no_more_folds_with_short_beats_again() -> None:
     rush = moments(beat, RUSH / 3, took_s=2 * SHORT)
     still = moments(beat, RUSH / 3, after_s=rush)
     assert still[2] - still[1] == pytest.approx(LONG)
-    assert last_gap(moments(beat, RUSH / 3, after_s=still)) == pytest.approx(SHORT)
+    later = moments(beat, RUSH / 3, after_s=still, while_s=5 * WHILE_S)
+    assert last_gap(later) == pytest.approx(SHORT)
+
+
+def test_behind_a_peak_folds_are_soon_short_again() -> None:
+    """What they took at the peak does not hold at half of it. Seen red where only time lets go of it."""
+    beat = Beat()
+    peak = moments(beat, 2 * CALM, took_s=1.2 * SHORT)
+    assert last_gap(peak) == pytest.approx(LONG)
+    half = moments(beat, CALM, after_s=peak, while_s=4 * LONG)
+    assert last_gap(half) == pytest.approx(SHORT)
+
+
+def test_a_pause_in_which_nothing_came_is_no_long_fold() -> None:
+    """Seen red where the time from one fold to the next is learnt, whatever lay between."""
+    beat = Beat()
+    busy = moments(beat, CALM)
+    paused = [*busy, busy[-1] + 2 * LONG]
+    again = moments(beat, CALM, after_s=[*busy, paused[-1]], while_s=LONG)
+    assert {round(later - before, 9) for before, later in pairwise(again[1:])} == {SHORT}
+
+
+def test_one_fold_that_waited_for_a_processor_makes_no_rush() -> None:
+    """Seen red where one fold says a quarter of what the next is held to be."""
+    beat = Beat()
+    calm = moments(beat, CALM)
+    slow_s = beat.after(calm[-1], calm[-1] + 3 * SHORT, round(CALM * SHORT), awaited=False)
+    again = moments(beat, CALM, after_s=[calm[-1], slow_s], while_s=LONG)
+    assert {round(later - before, 9) for before, later in pairwise(again[1:])} == {SHORT}
 
 
 def test_one_large_commit_is_no_rush() -> None:
