@@ -34,6 +34,10 @@ _COLUMNS = (
     *("notification_id", "originator_id", "originator_version", "topic", "event_id", "project"),
     *("occurred_at", "recorded_at", "credential_id", "salt"),
 )
+_NUMBERED = """
+INSERT INTO ledger.identities (project, kind, value, job_id)
+SELECT project, 'number', ledger.body(state) -> 'event' ->> 'number', originator_id FROM ledger.stored_events WHERE originator_version = 1
+"""
 _NATIVE = f"/v1/projects/{A}"
 # What is asked of each moment: {job} and {number} are those of a job, {then} is the moment.
 QUESTIONS: tuple[tuple[str, str], ...] = (
@@ -95,6 +99,11 @@ def load(dsn: str, folder: Path) -> None:
         connection.execute(
             "UPDATE ledger.head SET position = %s, recorded_at = %s",
             (last["notification_id"], last["recorded_at"]),
+        )
+        # What ledger.append would have left beside them, so that more can be recorded.
+        connection.execute(_NUMBERED)
+        connection.execute(
+            "SELECT setval('ledger.job_numbers', max(value::bigint)) FROM ledger.identities WHERE kind = 'number'"
         )
 
 
