@@ -2,18 +2,20 @@
 
 Invariants: followers with beats of one length fold at the same moments, so that an event is seen in all read models after one rest, not after the
 longest of several; beats are long only while nobody waits and a fold after a short one would have many events, which on a slow machine are fewer a
-second. Units: seconds of the monotonic clock. Errors: none."""
+second; on a quick one as many come at half of what it can take, when there is time for short beats. Units: seconds of the monotonic clock. Errors:
+those of who is asked about a crowd."""
 
 from __future__ import annotations
 
-from math import floor
+from collections.abc import Callable
+from math import floor, inf
 from typing import Final
 
 from ledger import settings
 
-_LEARNT: Final = 1 / 16  # what one fold says of the next: now and then one waits for a processor
+_LEARNT: Final = 1 / 4  # what one fold says of the next
 _FORGOTTEN: Final = 1 / 32  # and of it after a long beat, so that those last for about a second
-_LESS: Final = 0.7  # of the events that came at the height of a rush: it is over
+_ANYHOW: Final = 2  # times as many events as a rush has: it is one whoever wrote them
 
 
 class Beat:
@@ -24,34 +26,38 @@ class Beat:
         self._events_s = 0.0  # how many a second have come lately
         self._short_s = settings.FOLD_BEAT_S  # from one fold to the next, where beats are short
         self._rush = False
-        self._most_s = 0.0  # events a second at its height
+        self._calm_s = -inf  # when it last looked like none
 
-    def after(self, began_s: float, ended_s: float, events: int, *, awaited: bool) -> float:
-        """When to look again after a fold of so many events. `awaited`: somebody waits for them."""
+    def after(
+        self,
+        began_s: float,
+        ended_s: float,
+        events: int,
+        *,
+        awaited: bool,
+        crowded: Callable[[], bool],
+    ) -> float:
+        """When to look again after a fold of so many events. `awaited`: somebody waits for them; `crowded` tells whether writers wait for each
+        other."""
         since_s, self._began_s = began_s - self._began_s, began_s
+        self._learn(since_s)
         # Counted over more than one fold: commits come now two between beats and now none.
         over_s = max(since_s, 2 * settings.FOLD_BEAT_S_MAX)
         self._events_s += (events - since_s * self._events_s) / over_s
-        if self._events_s < self._most_s * _LESS:
-            # What folds took at a peak does not hold behind it.
-            self._short_s = settings.FOLD_BEAT_S
-        # A machine whose folds take longer than a beat is at its peak with fewer; a quick one is at half of it with many, and has time.
-        slower = self._short_s / settings.FOLD_BEAT_S
-        many = self._events_s * self._short_s * slower > settings.FOLD_RUSH_EVENTS
-        self._rush = many and not awaited
-        self._most_s = max(self._most_s, self._events_s) if self._rush else 0.0
+        many, rush = self._events_s * self._short_s, settings.FOLD_RUSH_EVENTS
+        if awaited or many <= rush or not (many > _ANYHOW * rush or crowded()):
+            self._calm_s = began_s
+        # All who were kept waiting come at once, too: what is over within a long beat is worth none.
+        self._rush = began_s - self._calm_s > settings.FOLD_BEAT_S_MAX
         length_s = settings.FOLD_BEAT_S_MAX if self._rush else settings.FOLD_BEAT_S
         # On a busy machine folds take long, and are to become larger, not more frequent.
         least_s = min((ended_s - began_s) / 4, settings.FOLD_BEAT_S_MAX)
-        until_s = (floor((ended_s + least_s) / length_s) + 1) * length_s
-        self._learn(until_s - began_s)
-        return until_s
+        return (floor((ended_s + least_s) / length_s) + 1) * length_s
 
-    def _learn(self, length_s: float) -> None:
-        """How long it is from fold to fold while there is something to fold. In a rush nobody sees what short beats would take, so that they are
-        tried again after a while."""
+    def _learn(self, since_s: float) -> None:
+        """How long it takes from fold to fold. In a rush nobody sees what short beats would take, so that they are tried again after a while."""
         if self._rush:
             self._short_s += (settings.FOLD_BEAT_S - self._short_s) * _FORGOTTEN
         else:
-            seen_s = min(length_s, settings.FOLD_BEAT_S_MAX)
+            seen_s = min(since_s, settings.FOLD_BEAT_S_MAX)
             self._short_s += (seen_s - self._short_s) * _LEARNT

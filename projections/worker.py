@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -22,6 +23,7 @@ from projections.beat import Beat
 from projections.bell import Bell
 from projections.build import Build, Poison, head, live, plan_builds
 from projections.crier import news
+from projections.crowd import Crowd
 from projections.projection import Projection
 from projections.tracking import Positions
 
@@ -42,6 +44,7 @@ class Worker(threading.Thread):
         self._ending = threading.Event()
         self._bell = Bell()
         self._beat = Beat()
+        self._crowd = Crowd()
         self._pause_s = settings.RESTART_S_MIN
 
     def wake(self, position: int) -> None:
@@ -108,15 +111,21 @@ class Worker(threading.Thread):
                 # Plans were made for tables half as long. Made for nearly none, they would walk whole indexes ever after.
                 connection.execute("DISCARD PLANS")
                 planned = max(reached, 1)
-            self._rest(connection, began_s, reached - before)
+            self._rest(connection, began_s, before, reached)
 
-    def _rest(self, connection: Connection[Any], began_s: float, events: int) -> None:
+    def _rest(self, connection: Connection[Any], began_s: float, before: int, reached: int) -> None:
         """Let more come together, since a fold of a few costs nearly as much as one of many."""
         now_s = time.monotonic()
         if self._projection.past:
             self._linger(connection, now_s + settings.PAST_REST_S)
             return
-        until_s = self._beat.after(began_s, now_s, events, awaited=self._bell.awaited)
+        until_s = self._beat.after(
+            began_s,
+            now_s,
+            reached - before,
+            awaited=self._bell.awaited,
+            crowded=partial(self._crowd.there, connection, reached),
+        )
         self._ending.wait(min(until_s - now_s, settings.FOLD_BEAT_S))
         self._linger(connection, until_s)
 

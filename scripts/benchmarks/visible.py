@@ -25,6 +25,7 @@ from scripts.benchmarks.slot import Measured, Slot, tallied
 CONNECTIONS = 32
 EAR_S = 0.05  # how long one look for news may take
 SHARE = 0.5  # of the peak
+LULL_S = 0.2  # behind the peak, so that its end is not counted: followers rest from it once more
 
 
 @contextmanager
@@ -35,6 +36,7 @@ def at_half_load(scene: Scene) -> Iterator[Slot]:
     def slot(slot_s: float) -> Measured:
         peak = scene.load.play(port, asked, connections=CONNECTIONS, slot_s=slot_s / 2).measured
         scene.caught_up()
+        time.sleep(LULL_S)
         with _heard(scene.dsn) as news:
             rate = SHARE * peak.rate
             played = scene.load.play(
