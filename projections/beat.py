@@ -2,8 +2,8 @@
 
 Invariants: followers with beats of one length fold at the same moments, so that an event is seen in all read models after one rest, not after the
 longest of several; beats are long only while nobody waits and a fold after a short one would have many events, which on a slow machine are fewer a
-second; on a quick one as many come at half of what it can take, when there is time for short beats. Units: seconds of the monotonic clock. Errors:
-those of who is asked about a crowd."""
+second, from writers who wait for each other, or twice as many: a quick machine has as many at half of what it can take, and time for short beats.
+Units: seconds of the monotonic clock. Errors: those of who is asked about a crowd."""
 
 from __future__ import annotations
 

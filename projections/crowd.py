@@ -15,9 +15,7 @@ from psycopg import Connection
 from ledger import settings, sql
 
 SQL: Final = sql.load(__file__)
-EVENTS: Final = (
-    250  # so many of the last tell: of a twentieth of a second, where a rush is thought of
-)
+EVENTS: Final = 250  # so many of the last tell: those of a twentieth of a second in a rush
 LOOK_S: Final = 0.1  # how often the log is asked at most
 
 
