@@ -141,7 +141,6 @@ WAKE_HELD_S = 0.02  # how long followers that were awake are trusted to come by 
 FOLD_BEAT_S = 0.004  # after a fold a follower looks at the log again with the next beat of this length; twice as long each time while nothing came
 FOLD_BEAT_S_MAX = 0.04  # or of this one, in a rush: several times as many events, of which each costs about half
 FOLD_RUSH_EVENTS = 18  # a rush: more events than this for a fold after a short beat that a crowd wrote, or twice as many, and nobody who waits
-CROWD_EVENTS = 9  # a crowd: writers whose commits have more events than this: 4 at half of what a ledger can take, 11 at its peak
 AWAITED_S = 0.2  # so long after somebody waited for read models they rest no longer than they must; who waits says so twice in that time
 PAST_REST_S = 0.2  # and one that only questions about earlier moments need so long, unless somebody asks: larger folds cost less an event
 BESIDE_WATCH_S = 0.5  # how often `serve` looks whether the processes beside it still run, to start them again

@@ -25,6 +25,7 @@ from api.dialects.gogrid.signature import sign
 from api.operation import Scope
 from api.secret import SECRET_BYTES, Secret
 from ledger import embedded, migrate
+from scripts.benchmarks.follow import SQL
 from tests.fix_jobs import A, play
 from tests.fix_server import LiveServer, serve
 
@@ -34,10 +35,6 @@ _COLUMNS = (
     *("notification_id", "originator_id", "originator_version", "topic", "event_id", "project"),
     *("occurred_at", "recorded_at", "credential_id", "salt"),
 )
-_NUMBERED = """
-INSERT INTO ledger.identities (project, kind, value, job_id)
-SELECT project, 'number', ledger.body(state) -> 'event' ->> 'number', originator_id FROM ledger.stored_events WHERE originator_version = 1
-"""
 _NATIVE = f"/v1/projects/{A}"
 # What is asked of each moment: {job} and {number} are those of a job, {then} is the moment.
 QUESTIONS: tuple[tuple[str, str], ...] = (
@@ -88,23 +85,16 @@ def load(dsn: str, folder: Path) -> None:
     """Put a golden log into an empty ledger, past every guard."""
     with psycopg.connect(dsn, autocommit=True) as connection, connection.transaction():
         connection.execute("SET session_replication_role = replica")
-        last: dict[str, Any] = {}
         for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines():
-            last = json.loads(line)
+            row = json.loads(line)
             names, places = ", ".join((*_COLUMNS, "state")), ", ".join(["%s"] * len(_COLUMNS))
             connection.execute(
                 f"INSERT INTO ledger.stored_events ({names}) VALUES ({places}, %s)".encode(),
-                [*(last[column] for column in _COLUMNS), last["state"].encode()],
+                [*(row[column] for column in _COLUMNS), row["state"].encode()],
             )
-        connection.execute(
-            "UPDATE ledger.head SET position = %s, recorded_at = %s",
-            (last["notification_id"], last["recorded_at"]),
-        )
         # What ledger.append would have left beside them, so that more can be recorded.
-        connection.execute(_NUMBERED)
-        connection.execute(
-            "SELECT setval('ledger.job_numbers', max(value::bigint)) FROM ledger.identities WHERE kind = 'number'"
-        )
+        connection.execute(SQL["seed_identities"])
+        connection.execute(SQL["seed_head"])
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import pytest
 from psycopg import Connection
 from uuid_utils.compat import uuid7
 
-from ledger import settings
 from ledger.commands import Command, Write
 from ledger.committer import Committer
 from ledger.events import Created, Envelope
@@ -16,7 +15,7 @@ from projections import crowd
 from projections.crowd import Crowd
 from tests.fix_log import projector
 
-ALONE, TOGETHER = 3, settings.CROWD_EVENTS * 2
+ALONE, TOGETHER = 3, crowd.SHARED * 2
 
 
 async def written(dsn: str, *commits: int) -> int:

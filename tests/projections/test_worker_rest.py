@@ -6,7 +6,7 @@ import pytest
 
 from ledger import settings
 from ledger.wake import AWAITED, CHANNEL
-from projections import PROJECTIONS
+from projections import PROJECTIONS, beat, crowd
 from projections.job_counts import JOB_COUNTS
 from projections.job_states import JOB_STATES
 from projections.jobs import JOBS
@@ -53,12 +53,14 @@ def test_what_rests_on_purpose_comes_when_it_is_asked(
 def test_folds_grow_with_the_log_until_somebody_waits(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen red where a worker does not hear who waits, and where its beats are of one length."""
+    """Seen red where a worker does not hear who waits, where its beats are of one length, and where it does not look for a crowd."""
     runner = following(scene, JOBS, JOB_STATES)
     for name in ("FOLLOW_POLL_S", "FOLD_BEAT_S_MAX", "AWAITED_S"):
         # No beat comes while this runs, though the clock is the machine's.
         monkeypatch.setattr(settings, name, 1_000 * NEVER / 3)
-    monkeypatch.setattr(settings, "FOLD_RUSH_EVENTS", 0)
+    monkeypatch.setattr(settings, "FOLD_RUSH_EVENTS", 1e-9)
+    monkeypatch.setattr(beat, "_ANYHOW", 1e18)
+    monkeypatch.setattr(crowd, "SHARED", 0)
     record(scene.forger, LOG[1:2])
     runner.wake(2)
     scene.reaches(2, JOBS, JOB_STATES)
