@@ -17,10 +17,10 @@ from ledger.sight import rows
 from projections import past_statement, query
 from projections.filters import Sort
 from projections.question import Query
+from tests.fix_explain import ANALYZED, looked_at
 from tests.fix_log import forger, projector, record, shown
 from tests.fix_questions import connected
 from tests.histories import ANN, CREATED, START
-from tests.projections.test_statement import nodes_of
 
 JOBS, THERE, PAGE = 300, 30, 5
 
@@ -56,11 +56,5 @@ async def _read(reader: store.Connection, asked: Query) -> int:
     """How many rows of jobs are looked at."""
     assert asked.as_of is not None
     text, values = past_statement.gathered(asked, asked.as_of)
-    explain = b"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + text
-    [(told,)] = await rows(reader, ("demo",), explain, values)
-    read = [
-        one["Actual Loops"] * (one["Actual Rows"] + one.get("Rows Removed by Filter", 0))
-        for one in nodes_of(told[0]["Plan"])
-        if one.get("Relation Name", "").startswith("jobs_")
-    ]
-    return int(sum(read))
+    [(told,)] = await rows(reader, ("demo",), ANALYZED + text, values)
+    return looked_at(told, "jobs_", filtered=True).most

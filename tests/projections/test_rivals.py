@@ -25,9 +25,10 @@ from projections.filters import Sort
 from projections.job_counts import JOB_COUNTS
 from projections.question import After, Offset, Query
 from projections.walk import walks
+from tests.fix_explain import nodes_of
 from tests.fix_jobs import A, B, fold
 from tests.fix_questions import Asker
-from tests.projections.test_statement import condition, indexes, nodes_of, of_jobs, planner
+from tests.projections.test_statement import condition, indexes, of_jobs, planner
 from tests.projections.test_statement_kept import kept
 
 __all__ = ["planner"]

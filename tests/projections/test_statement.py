@@ -19,6 +19,7 @@ from projections.build import Build
 from projections.filters import FILTERS, SORTS, Condition, Filter, Sort
 from projections.question import After, Offset, Query
 from projections.tracking import Positions
+from tests.fix_explain import nodes_of
 from tests.fix_postgres import cloned
 
 NEWEST = (Sort("created", descending=True),)
@@ -91,17 +92,6 @@ def plan(planner: Connection[Any], asked: Query) -> list[dict[str, Any]]:
     row = planner.execute(b"EXPLAIN (FORMAT JSON) " + text, values).fetchone()
     assert row is not None
     return nodes_of(row[0][0]["Plan"])
-
-
-def nodes_of(top: dict[str, Any]) -> list[dict[str, Any]]:
-    """A plan's nodes, from the top."""
-    found: list[dict[str, Any]] = []
-    waiting = [top]
-    while waiting:
-        node = waiting.pop()
-        found.append(node)
-        waiting += node.get("Plans", ())
-    return found
 
 
 def of_jobs(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from projections import statement, walk
 from projections.filters import FILTERS, Condition, Sort
 from projections.question import After, Offset, Query
 from projections.walk import walks
-from tests.projections.test_statement import LIMIT, indexes, nodes_of, of_jobs, planner
+from tests.fix_explain import nodes_of
+from tests.projections.test_statement import LIMIT, indexes, of_jobs, planner
 
 __all__ = ["planner"]
 
