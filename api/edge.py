@@ -25,7 +25,7 @@ from api.messages import Messages
 from api.operation import Asked, Operation, Said
 from api.operation import Scope as Right
 from api.porter import Porter
-from api.turns import Turn
+from api.turns import ClientGone, Turn
 from api.unpacking import too_large, unpacked
 from ledger import settings
 from ledger.errors import LedgerError
@@ -38,10 +38,6 @@ CRASHED: Final = "Something unexpected happened; the ledger's log has it under t
 Perform = Callable[[Dialect, Operation, Asked], Awaitable[Said]]
 Admit = Callable[[Dialect, Operation, Asked], Awaitable[None]]
 Way = Exchange | Messages
-
-
-class ClientGone(Exception):
-    """The client closed the connection before it had sent its whole request."""
 
 
 class Endpoint:
@@ -90,7 +86,7 @@ class Endpoint:
         try:
             if turn is not None:
                 began_s -= turn.waited_s
-                asked.lane = turn.lane
+                asked.turn = turn
                 await turn.again()
             said = await self._answer(dialect, operation, asked, way, turn)
         except LedgerError as error:

@@ -1,7 +1,8 @@
 """The gate: who asks, and whether he may, before anything is done for him.
 
-Invariants: nobody is admitted in maintenance, without a good credential, or beyond its scopes and project; the porter hears which credentials are
-good, so that the next request of each waits in its own lane. Errors: Maintenance, Unauthenticated, Forbidden, NoSuchProject, Busy."""
+Invariants: nobody is admitted in maintenance, without a good credential, or beyond its scopes and project; who was not known goes on in the lane of
+his project, and the porter hears of it, so that the next request of his credential waits there. Errors: Maintenance, Unauthenticated, Forbidden,
+NoSuchProject, Busy, Crowded."""
 
 from __future__ import annotations
 
@@ -48,6 +49,9 @@ class Gate:
                 asked.principal = await self._found(credential, asked)
             self.porter.met(asked, asked.principal.project)
             asked.principal = authorised(asked.principal, operation, asked)
+            turn, project = asked.turn, asked.principal.project
+            if turn is not None and turn.lane != project:
+                await turn.into(project)
         except LedgerError as error:
             self.refused.note(operation, asked, error)
             raise

@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 
 from api.batch.question import BatchPage, Results, Submission
 from api.keyring.question import KeyQuestion, KeysFound
+from api.turns import Turn
 from ledger.commands import Key, Write
 from ledger.committer import Committed
 from ledger.errors import LedgerError
@@ -83,7 +84,7 @@ def _granted(scopes: frozenset[Scope]) -> frozenset[Scope]:
 class Asked:
     """A request in words. `query` keeps order and repeats; header names are lower case; `request_id` is ours, for logs and events.
 
-    `as_of`: the earlier moment to answer for; `now` is then its time.
+    `as_of`: the earlier moment to answer for; `now` is then its time. `turn`: the one it waited for, if it had to.
 
     Not frozen, since the edge fills in body and principal as it comes to know them; whoever else is handed one only reads it."""
 
@@ -98,7 +99,7 @@ class Asked:
     base_url: str = ""
     target: str = ""  # path and query just as they were sent
     principal: Principal | None = None
-    lane: str = ""  # in which it waited for its turn
+    turn: Turn | None = None
     as_of: AsOf | None = None
     new_id: Callable[[], UUID] = uuid7
 

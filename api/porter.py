@@ -65,7 +65,7 @@ class Porter:
 
     def met(self, asked: Asked, project: str) -> None:
         """The credential of this request is good, in this project. One that waited in its lane was met before."""
-        if asked.lane == project:
+        if asked.turn is not None and asked.turn.lane == project:
             return
         credential = _credential(asked)
         if credential:

@@ -2,7 +2,8 @@
 
 Invariants: at most `places_max` requests are at work, at most `lane_places_max` of them of one lane; those that wait are taken lane by lane, the
 oldest of each first, so that a lane with few of them waits for one of each other lane and not for all; when too many wait, the longest lane
-loses its newest; nobody waits longer than `wait_s_max`. A lane is a project, or what is not known yet. Whoever is refused has had no effect.
+loses its newest; nobody waits longer than `wait_s_max` at a time. A lane is a project, or what is not known yet: who becomes known at work goes on
+in his own lane, when that has a place. Whoever is refused has had no effect.
 Units: requests, seconds of the event loop's clock. Errors: Busy and Crowded, as `refuse` is told."""
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ FULL: Final = Busy("The ledger has as many requests at work and waiting as it ta
 SHARE: Final = Crowded("This project has its share of requests at work and waiting.")
 
 Refuse = Callable[[LedgerError], None]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it had sent its whole request, or had its turn again."""
 
 
 class _At(Enum):
@@ -44,7 +49,7 @@ def _nothing(*_: object) -> None:
 class Turn:
     """One request's turn: it waits, is at work, may rest while its client keeps it waiting, and ends once."""
 
-    __slots__ = ("_at", "_refuse", "_start", "_turns", "due_s", "lane", "waited_s")
+    __slots__ = ("_at", "_left", "_refuse", "_start", "_turns", "due_s", "lane", "waited_s")
 
     def __init__(
         self, turns: Turns, lane: str, start: Callable[[], None], refuse: Refuse, due_s: float
@@ -52,6 +57,7 @@ class Turn:
         self._turns = turns
         self._start = start
         self._refuse = refuse
+        self._left: Callable[[], None] = _nothing  # tells who waits for it again that it ended
         self._at = WAITING
         self.lane = lane
         self.due_s = due_s
@@ -66,14 +72,14 @@ class Turn:
         """Its place is taken: let it work."""
         self._at = WORK
         start = self._start
-        self._start = self._refuse = _nothing  # what they hold holds this turn
+        self._start = self._refuse = self._left = _nothing  # what they hold holds this turn
         start()
 
     def refuse(self, error: LedgerError) -> None:
         """It is sent away."""
         self._at = END
         refuse = self._refuse
-        self._start = self._refuse = _nothing
+        self._start = self._refuse = self._left = _nothing
         refuse(error)
 
     def put_off(self) -> None:
@@ -87,7 +93,7 @@ class Turn:
             self._turns.leave(self.lane)
 
     async def again(self) -> None:
-        """Go on after a rest, when it is this one's turn. Raises Busy, Crowded."""
+        """Go on after a rest, when it is this one's turn. Raises Busy, Crowded; ClientGone when it ended meanwhile."""
         if self._at is not REST:
             return
         there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -103,10 +109,25 @@ class Turn:
                 # One and the same error is told to many; what is raised grows a traceback.
                 there.set_exception(type(error)(str(error)))
 
-        self._at, self._start, self._refuse = WAITING, start, refuse
+        def left() -> None:
+            if not there.done():
+                there.set_exception(ClientGone())
+
+        self._at, self._start, self._refuse, self._left = WAITING, start, refuse, left
         self.due_s = self._turns.due_s()
         self._turns.join(self)
         await there
+
+    async def into(self, lane: str) -> None:
+        """It has turned out to be of this lane: go on in it, once that has a place. Raises Busy, Crowded."""
+        if self._at is not WORK or lane == self.lane:
+            return
+        if self._turns.moved(self.lane, lane):
+            self.lane = lane
+            return
+        self.rest()
+        self.lane = lane
+        await self.again()
 
     def end(self) -> None:
         """It is over, in whatever way. A second time changes nothing."""
@@ -115,6 +136,9 @@ class Turn:
             self._turns.leave(self.lane)
         elif at is WAITING:
             self._turns.forget(self)
+            left = self._left
+            self._start = self._refuse = self._left = _nothing
+            left()
 
 
 class Turns:
@@ -174,13 +198,19 @@ class Turns:
     def leave(self, lane: str) -> None:
         """Somebody of this lane gave his place back."""
         self.working -= 1
-        left = self.at_work[lane] - 1
-        if left:
-            self.at_work[lane] = left
-        else:
-            del self.at_work[lane]
+        self._discount(lane)
         if self._lanes:
             self._seat_next()
+
+    def moved(self, lane: str, other: str) -> bool:
+        """Somebody at work has turned out to be of another lane; False when that has its share already, or has others who were there before."""
+        if other in self._lanes or self._has_its_share(other):
+            return False
+        self._count(other)
+        self._discount(lane)
+        if self._lanes:
+            self._seat_next()
+        return True
 
     def forget(self, turn: Turn) -> None:
         """It waits no more."""
@@ -202,8 +232,18 @@ class Turns:
 
     def _seat(self, turn: Turn) -> None:
         self.working += 1
-        self.at_work[turn.lane] = self.at_work.get(turn.lane, 0) + 1
+        self._count(turn.lane)
         turn.begin()
+
+    def _count(self, lane: str) -> None:
+        self.at_work[lane] = self.at_work.get(lane, 0) + 1
+
+    def _discount(self, lane: str) -> None:
+        left = self.at_work[lane] - 1
+        if left:
+            self.at_work[lane] = left
+        else:
+            del self.at_work[lane]
 
     def _seat_next(self) -> None:
         """Fill the places that are free, lane by lane."""

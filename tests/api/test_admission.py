@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx2 as httpx
@@ -87,6 +89,43 @@ def test_a_project_leaves_room_for_others(narrow_server: NarrowServer) -> None:
         assert server.client.get("/api/v2/jobs").status_code == 503
         assert other.get("/v1/projects/other/jobs").status_code == 200
     create(server.client)
+
+
+def test_who_is_not_known_yet_waits_with_his_project(narrow_server: NarrowServer) -> None:
+    """As when a busy client comes to a server that has just started. Seen red with such answered 429 at once."""
+    server = narrow_server({"LEDGER_PROJECT_REQUESTS_MAX": 1, "LEDGER_TURN_S_MAX": 60})
+    stranger = server.client_of("demo")
+    with ThreadPoolExecutor(1) as beside:
+        with a_write_under_way(server):
+            answer = beside.submit(stranger.get, JOBS)
+            _until_one_waits(server)
+            assert not answer.done()
+        assert answer.result(DEADLINE_S).status_code == 200
+
+
+def test_a_client_that_leaves_while_it_waits_with_its_project_is_forgotten(
+    narrow_server: NarrowServer,
+) -> None:
+    server = narrow_server({"LEDGER_PROJECT_REQUESTS_MAX": 1, "LEDGER_TURN_S_MAX": 60})
+    key = server.issue().key
+    head = f"GET {JOBS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
+    with a_write_under_way(server):
+        with socket.create_connection((server.host, server.port), timeout=DEADLINE_S) as leaving:
+            leaving.sendall(head.encode())
+            _until_one_waits(server)
+        # The write that is held, and the one that asks.
+        _until(server, "jobledger_requests_under_way 2.0")
+
+
+def _until_one_waits(server: LiveServer) -> None:
+    _until(server, "jobledger_requests_waiting 1.0")
+
+
+def _until(server: LiveServer, figure: str) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while figure not in server.client.get("/metrics").text:
+        assert time.monotonic() < deadline_s, figure
+        time.sleep(0.01)
 
 
 def test_a_body_that_does_not_come_takes_nobodys_place(narrow_server: NarrowServer) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from api.faults import Crowded
-from api.turns import STRANGERS, Turn, Turns
+from api.turns import STRANGERS, ClientGone, Turn, Turns
 from ledger.errors import Busy, LedgerError
 from ledger.settings import Settings
 
@@ -128,6 +128,53 @@ async def test_who_rested_may_be_refused_and_raises() -> None:
         await first.again()
     first.end()
     assert at.turns.working == 1
+
+
+async def test_who_becomes_known_goes_on_in_his_lane_when_it_has_a_place() -> None:
+    """Behind those who wait there already. Seen red with nobody moved, and with the newcomer before them."""
+    at = counter(places=4, of_a_lane=1)
+    first, second = at.come(STRANGERS), at.come(STRANGERS)
+    async with asyncio.timeout(DEADLINE_S):
+        await first.into("a")
+    assert at.turns.at_work == {"a": 1, STRANGERS: 1}
+    before = at.come("a1")
+    moved = asyncio.create_task(second.into("a"))
+    await asyncio.sleep(0)
+    assert (at.turns.at_work, at.turns.waiting) == ({"a": 1}, 2)
+    first.end()
+    await asyncio.sleep(0)
+    assert at.began == [STRANGERS, STRANGERS, "a1"]
+    assert not moved.done()
+    before.end()
+    async with asyncio.timeout(DEADLINE_S):
+        await moved
+    assert at.turns.at_work == {"a": 1}
+    second.end()
+    assert (at.turns.working, at.turns.waiting, at.turns.at_work) == (0, 0, {})
+
+
+async def test_who_leaves_a_lane_makes_room_in_it() -> None:
+    at = counter(places=4, of_a_lane=1)
+    turn = at.come("a1")
+    at.come("a2")
+    await turn.into("b")
+    assert at.began == ["a1", "a2"]
+    assert at.turns.at_work == {"a": 1, "b": 1}
+
+
+async def test_nobody_waits_on_for_a_turn_that_has_ended() -> None:
+    """As when its client has gone. Seen red with a task that waited for ever."""
+    at = counter()
+    turn = at.come("a1")
+    turn.rest()
+    at.come("b1")
+    again = asyncio.create_task(turn.again())
+    await asyncio.sleep(0)
+    turn.end()
+    with pytest.raises(ClientGone):
+        async with asyncio.timeout(DEADLINE_S):
+            await again
+    assert at.turns.waiting == 0
 
 
 async def test_a_client_that_leaves_gives_its_turn_up() -> None:
