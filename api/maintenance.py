@@ -1,7 +1,8 @@
 """Maintenance: what an operator has switched off for a while.
 
 Invariants: one row says it for every process of the ledger; a process learns of it within MAINTENANCE_STALE_S_MAX, and nobody waits for it
-while requests come in; as long as the database does not say otherwise, what was known holds. Units: seconds. Errors: Maintenance."""
+while requests come in; as long as the database is away, what was known holds, and as long as it says nothing, nothing is let in. Units: seconds.
+Errors: Maintenance, Busy."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.faults import Maintenance
 from api.operation import Scope
 from ledger import settings, sql
+from ledger.errors import Busy
 from ledger.store import Connection
 
 SQL = sql.load(__file__)
@@ -59,7 +61,7 @@ class Switch:
         self._reading: asyncio.Task[State] | None = None
 
     async def check(self, scope: Scope) -> None:
-        """Raise Maintenance when an operation of this scope has to wait."""
+        """Raise Maintenance when an operation of this scope has to wait, Busy when nobody says so in time."""
         fresh = self._clock() - self._read_at_s < settings.MAINTENANCE_CACHE_S
         state = self._known if fresh else await self._state()
         if state.refuses(scope):
@@ -76,7 +78,11 @@ class Switch:
         # What is a little old will do until the answer is there; whoever comes after a long silence waits for it.
         if age_s < settings.MAINTENANCE_STALE_S_MAX:
             return self._known
-        return await asyncio.shield(self._reading)
+        try:
+            async with asyncio.timeout(settings.POOL_ACQUIRE_TIMEOUT_S):
+                return await asyncio.shield(self._reading)
+        except TimeoutError as error:
+            raise Busy("The database does not answer.") from error
 
     async def _read(self) -> State:
         asked_at_s = self._clock()
@@ -93,8 +99,10 @@ class Switch:
         self._read_at_s = asked_at_s
         return self._known
 
-    def _forget(self, _: object) -> None:
+    def _forget(self, task: asyncio.Task[State]) -> None:
         self._reading = None
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; where nobody does, it is read again
 
 
 def state(connection: psycopg.Connection[Any]) -> State:

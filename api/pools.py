@@ -1,32 +1,60 @@
-"""Pools: the connections that the questions of one process are asked on, but for those that walk.
+"""Pools: the connections that one process borrows, for questions that do not walk and for batches that it takes.
 
-Invariants: every connection is the reader's, who sees no project until a statement says which; a pool is opened by its owner, and who waits too long
-for a connection, or behind too many, is told so. Errors: psycopg_pool's own."""
+Invariants: every connection is of one role, of which the reader sees no project until a statement says which; a pool is opened by its owner, and who
+waits too long for a connection, or behind too many, is told so; who gets no answer on one has lost it. Errors: psycopg_pool's own."""
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import settings
-from ledger.connection import Role, alive, conninfo
+from ledger.connection import Role, alive, conninfo, hang_up
 
-Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
+
+class Pool(AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]):
+    """Connections in autocommit mode that are given up when the server says nothing on them."""
+
+    @asynccontextmanager
+    async def connection(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - for a connection, as in psycopg_pool
+    ) -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
+        """One of them, for as long as a question may take. psycopg waits for the server even when whoever asked is cancelled."""
+        async with super().connection(timeout) as connection:
+            silence = asyncio.get_running_loop().call_later(settings.SILENCE_S, hang_up, connection)
+            try:
+                yield connection
+            finally:
+                silence.cancel()
 
 
 def questions(dsn: str, connections_max: int) -> Pool:
     """Connections for any question, planned for its values."""
-    return AsyncConnectionPool(
-        conninfo(dsn, Role.READER),
+    least = min(2, connections_max)
+    return _pool(dsn, Role.READER, "questions", least, connections_max)
+
+
+def batches(dsn: str) -> Pool:
+    """Connections to take batches on: few are taken at once."""
+    return _pool(dsn, Role.APP, "batches", 0, settings.BATCHES_TAKEN_AT_ONCE_MAX)
+
+
+def _pool(dsn: str, role: Role, name: str, least: int, most: int) -> Pool:
+    return Pool(
+        conninfo(dsn, role),
         kwargs={"autocommit": True},
-        min_size=min(2, connections_max),
-        max_size=connections_max,
+        min_size=least,
+        max_size=most,
         timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
         reconnect_timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
         max_waiting=settings.POOL_WAITING_MAX,
         check=alive,
         open=False,
-        name="questions",
+        name=name,
     )

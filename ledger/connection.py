@@ -7,8 +7,11 @@ but for libpq's milliseconds."""
 from __future__ import annotations
 
 import logging
+import os
 import select
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from ledger import settings
 from ledger.roles import Role
 
-__all__ = ["LOGINS", "Role", "alive", "conninfo", "restore_loggers"]
+__all__ = ["LOGINS", "Role", "alive", "conninfo", "hang_up", "restore_loggers"]
 
 # Among the options of a connection string: the ledger's roles may log in here themselves. SET ROLE NONE then gives nothing back.
 LOGINS = "-c ledger.logins=on"
@@ -67,6 +70,13 @@ async def alive(connection: AsyncConnection[Any]) -> None:
         connection.pgconn.consume_input()
         if connection.pgconn.status != pq.ConnStatus.OK:
             raise OperationalError("the connection is gone")
+
+
+def hang_up(connection: AsyncConnection[Any]) -> None:
+    """End a connection under whoever waits for an answer on it, as if the server had left."""
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as line, suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def restore_loggers() -> None:

@@ -2,8 +2,8 @@
 
 Invariants: what is sent is on its way when `send` returns, before anybody waits for it, so that what comes next can be made ready meanwhile, and sent
 behind it: each is a transaction of its own, answered in order; what was sent is never cancelled; a server that leaves is noticed while nothing is
-under way, and its socket let go in the same turn (see `ledger.ear`). Values and answers are in PostgreSQL's binary form where the statement's types
-have one. Errors: psycopg's own, from `send` and from what it returns."""
+under way, and its socket let go in the same turn (see `ledger.ear`), and one that says nothing is given up. Values and answers are in PostgreSQL's
+binary form where the statement's types have one. Errors: psycopg's own, from `send` and from what it returns."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ Answer: TypeAlias = asyncio.Future[pq.abc.PGresult]
 
 _NAME: Final = b"jobledger_wire"
 _NO_ANSWER: Final = "the connection ended without an answer"
+_SILENT: Final = "the server has said nothing for {:g} s"
 _PREPARE: Final = b"PREPARE jobledger_wire "
 # An error counts behind rows, too: a commit may fail when its statement has answered.
 _TOLD: Final = (
@@ -44,6 +45,9 @@ class Wire:
         # Of a connection that breaks, psycopg forgets the number.
         self._socket = self._pgconn.socket
         self._writes = False
+        # Whose answer has been due for how long, as far as was looked.
+        self._due: Answer | None = None
+        self._due_s = 0.0
         # For as long as there is a connection: to begin and to end it with each question takes as long as to decide two writes.
         self._loop.add_reader(self._socket, self._read)
         self._look_later()
@@ -120,9 +124,15 @@ class Wire:
         self._looking = self._loop.call_later(settings.FOLLOW_POLL_S, self._look)
 
     def _look(self) -> None:
-        """See by ourselves: a loop may tell nothing more of a socket that was reset, as when a server is killed before it has read all."""
+        """See by ourselves: a loop may tell nothing more of a socket that was reset, as when a server is killed before it has read all. And a server
+        that is frozen, or waits for its disk or a standby for ever, keeps the connection, and no timeout of its own."""
         self._look_later()
         self._read()
+        due, now_s = self._asked[0] if self._asked else None, self._loop.time()
+        if due is None or due is not self._due:
+            self._due, self._due_s = due, now_s
+        elif now_s - self._due_s > settings.SILENCE_S:
+            self._lost(psycopg.OperationalError(_SILENT.format(settings.SILENCE_S)))
 
     def _write(self) -> None:
         """There is room for more of large values."""

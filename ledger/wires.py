@@ -87,7 +87,9 @@ class _End:
         if self._wire is None or self._wire.broken:
             async with self._making:
                 if self._wire is None or self._wire.broken:
-                    connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+                    connection = await AsyncConnection.connect(
+                        self._conninfo, autocommit=True, connect_timeout=int(settings.RECONNECT_S)
+                    )
                     self._names.clear()
                     self._wire = Wire(connection)
         return self._wire

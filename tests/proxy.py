@@ -28,6 +28,11 @@ class Cut(Enum):
     BEFORE = "before the message reaches the server"
     WHILE = "when the server has it and its answer has not come"
     AFTER = "when the server has done it and its answer is on the way"
+    UNHEARD = "not at all, but nothing reaches the server any more"
+    UNTOLD = "not at all, but nothing comes from the server any more"
+
+
+SILENT = (Cut.UNHEARD, Cut.UNTOLD)
 
 
 class Proxy:
@@ -120,10 +125,12 @@ class Proxy:
                 self._marker = None
                 self.cuts += 1
                 self._closed = self._stay_closed
-                if self._cut is not Cut.BEFORE:
+                if self._cut not in (Cut.BEFORE, Cut.UNHEARD):
                     muted.set()
                     down.write(chunk)
                     await down.drain()
+                if self._cut in SILENT:
+                    await reader.read()  # until the client gives it up
                 if self._cut is not Cut.AFTER:
                     return
             else:
@@ -142,5 +149,5 @@ class Proxy:
                     await writer.drain()
                 continue
             heard = (heard + chunk)[-len(READY) :]
-            if heard == READY:
+            if heard == READY and self._cut not in SILENT:
                 return

@@ -53,6 +53,11 @@ SEEDS: tuple[Seed, ...] = (
         "tests/ledger/test_durability.py", "DID NOT RAISE",
     ),
     Seed(
+        "waits-for-the-silent", "P1", "A write waits for ever for a server that keeps the line and says nothing on it.",
+        (Change("ledger/wire.py", "now_s - self._due_s > settings.SILENCE_S", "now_s < self._due_s"),),
+        "tests/ledger/test_wires.py", "said nothing",
+    ),
+    Seed(
         "watches-what-is-closed", "P1", "A socket that libpq has closed is let go a turn later, by when the loop has ended the process.",
         (Change("ledger/ear.py", "            loop.remove_reader(socket)\n", "            loop.call_soon(loop.remove_reader, socket)\n"),),
         "tests/ledger/test_closed_sockets.py", "assert -6 == 0",

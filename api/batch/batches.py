@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from psycopg_pool import AsyncConnectionPool
-
+from api import pools
 from api.batch.acceptance import accept
 from api.batch.question import Submission
 from api.batch.readers import READERS
@@ -16,11 +15,8 @@ from api.batch.worker import Worker
 from api.maintenance import Switch
 from api.measures import Measures
 from api.operation import Scope
-from ledger import settings
 from ledger.committer import Committed
-from ledger.connection import Role, conninfo
 from ledger.settings import Settings
-from ledger.store import Connection
 
 
 class Batches:
@@ -35,18 +31,7 @@ class Batches:
         *,
         on_commit: Callable[[int], None],
     ) -> None:
-        # Readers may not write, and few batches are taken at once.
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo(dsn, Role.APP),
-            kwargs={"autocommit": True},
-            min_size=0,
-            max_size=settings.BATCHES_TAKEN_AT_ONCE_MAX,
-            timeout=settings.POOL_ACQUIRE_TIMEOUT_S,
-            max_waiting=settings.POOL_WAITING_MAX,
-            check=AsyncConnectionPool.check_connection,
-            open=False,
-            name="batches",
-        )
+        self._pool = pools.batches(dsn)  # readers may not write
         self._measures = measures
         self._on_commit = on_commit
         self._worker = Worker(

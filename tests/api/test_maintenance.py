@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,13 +22,16 @@ from api.dialects.dialect import Dialect
 from api.faults import Maintenance
 from api.maintenance import Refused, State, Switch
 from api.operation import Asked, Scope
+from ledger import settings
 from ledger.connection import Role, conninfo
+from ledger.errors import Busy
 from ledger.settings import (
     MAINTENANCE_CACHE_S,
     MAINTENANCE_RETRY_AFTER_S,
     MAINTENANCE_STALE_S_MAX,
 )
 from tests.fix_auth import Clock
+from tests.writes import until
 
 READS = {Scope.JOBS_READ, Scope.AUDIT_READ}
 
@@ -139,6 +144,38 @@ async def test_while_the_database_is_away_what_was_known_holds(database: str) ->
 
 
 RUNNER = CliRunner()
+
+
+@pytest.mark.anyio
+async def test_while_the_database_says_nothing_nobody_is_let_in_or_waits_long(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen red with what was known before let in, after ten seconds."""
+    monkeypatch.setattr(settings, "POOL_ACQUIRE_TIMEOUT_S", 0.1)
+    async with room(database) as there:
+        assert await there.open()
+        there.clock.now_s += MAINTENANCE_STALE_S_MAX
+        with psycopg.connect(database) as other:
+            other.execute("LOCK TABLE ledger.maintenance")
+            with pytest.raises(Busy):
+                await there.switch.check(Scope.JOBS_WRITE)
+        await there.looked()
+        assert await there.open()
+
+
+@pytest.mark.anyio
+async def test_a_look_that_fails_while_nobody_waits_for_it_is_no_crash(database: str) -> None:
+    crashes: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: crashes.append(told))
+    async with room(database) as there:
+        assert await there.open()
+        with psycopg.connect(database, autocommit=True) as other:
+            other.execute("ALTER TABLE ledger.maintenance RENAME TO elsewhere")
+        there.clock.now_s += MAINTENANCE_CACHE_S
+        assert await there.open()
+        await until(lambda: there.switch._reading is None)
+        gc.collect()
+    assert not crashes
 
 
 def answered(database: str, *words: str) -> dict[str, Any]:

@@ -87,6 +87,20 @@ async def test_what_was_asked_on_a_wire_that_breaks_is_asked_again(
         assert await wires.rows(NUMBER, {"number": 1}) == [(1,)]
 
 
+async def test_a_server_that_says_nothing_is_given_up(
+    wires: Wires, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its machine is frozen. Seen red with whoever asked waiting for as long."""
+    monkeypatch.setattr(settings, "SILENCE_S", 0.1)
+    monkeypatch.setattr(settings, "FOLLOW_POLL_S", 0.05)
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(psycopg.OperationalError, match="said nothing"):
+                await wires.rows(LOCK, {"lock": 1})
+            assert await wires.rows(NUMBER, {"number": 1}) == [(1,)]
+
+
 async def test_what_cannot_be_prepared_may_be_later(wires: Wires, database: str) -> None:
     for _ in range(2):
         with pytest.raises(psycopg.errors.UndefinedTable):
