@@ -6,9 +6,18 @@ No law has a deadline: machines have spells."""
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Whoever runs the tests behind his shell, or by nohup, leaves these to be ignored, also by the commands under test.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=_SLOW)
@@ -22,6 +31,7 @@ pytest_plugins = [
     "tests.fix_lines",
     "tests.fix_postgres",
     "tests.fix_proof",
+    "tests.fix_proxy",
     "tests.fix_questions",
     "tests.fix_runner",
     "tests.fix_server",

@@ -62,7 +62,6 @@ async def test_enough_for_a_part_sets_out_behind_a_commit_under_way(database: st
     assert [one.position for one in saved] == list(range(1, 2 + 3 * PART))
 
 
-@pytest.mark.parametrize("cut", Cut, ids=str)
 async def test_writes_behind_a_commit_whose_line_breaks_have_one_effect(
     database: str, cut: Cut
 ) -> None:

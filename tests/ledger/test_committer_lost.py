@@ -14,7 +14,7 @@ from ledger.commands import Write
 from ledger.committer import Committer
 from ledger.errors import Busy, IllegalTransition, Unreachable
 from tests.histories import ANN
-from tests.proxy import SILENT, Cut, Proxy
+from tests.proxy import Cut, Proxy
 from tests.writes import appends_wait, batch, creation, held, keyed, read_log, until, write
 
 pytestmark = pytest.mark.anyio
@@ -35,16 +35,6 @@ WRITES: dict[str, Write] = {
 async def proxy(database: str) -> AsyncIterator[Proxy]:
     async with Proxy(database) as opened:
         yield opened
-
-
-@pytest.fixture(params=Cut, ids=str)
-def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cut:
-    """Each way to cut a line. Whoever hears nothing is not to wait as long as in earnest."""
-    how: Cut = request.param
-    if how in SILENT:
-        monkeypatch.setattr(settings, "SILENCE_S", 0.2)
-        monkeypatch.setattr(settings, "FOLLOW_POLL_S", 0.05)
-    return how
 
 
 @pytest.mark.parametrize("what", WRITES)
