@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 
@@ -267,6 +268,8 @@ WHERE relname IN ('stored_events', 'identities', 'idempotency_keys')
 async def test_plans_from_when_the_log_was_short_do_not_read_all_of_it_later(
     connection: Connection, database: str
 ) -> None:
+    """Nor from when PostgreSQL had counted how short. Seen red with sessions whose plans may read a table through."""
+
     async def scans() -> object:
         await connection.execute("SELECT pg_stat_force_next_flush()")
         async with await AsyncConnection.connect(database, autocommit=True) as owner:
@@ -284,11 +287,14 @@ async def test_plans_from_when_the_log_was_short_do_not_read_all_of_it_later(
         await store.read_after(connection, nth - 1, 1)
         await store.read_after(connection, nth - 1, 1, project="demo")
 
-    for nth in range(1, 11):
+    for nth in range(1, 21):
+        if nth == 11:
+            with psycopg.connect(database, autocommit=True) as owner:
+                owner.execute("ANALYZE")
         await each_once(nth)
     many = [unit(uuid4(), created(nth), *[events.Noted()] * 3) for nth in range(100, 1_100)]
     await store.append(connection, many)
     before = await scans()
-    for nth in range(11, 21):
+    for nth in range(21, 31):
         await each_once(nth)
     assert await scans() == before
