@@ -4,7 +4,7 @@ Invariants: at most `places_max` requests are at work, at most `lane_places_max`
 oldest of each first, so that a lane with few of them waits for one of each other lane and not for all; when too many wait, the longest lane
 loses its newest; nobody waits longer than `wait_s_max` at a time. A lane is a project, or what is not known yet: who becomes known at work goes on
 in his own lane, when that has a place. Whoever is refused has had no effect.
-Units: requests, seconds of the event loop's clock. Errors: Busy and Crowded, as `refuse` is told."""
+Units: requests, seconds of the event loop's clock. Errors: Busy and Crowded, as `refuse` is told; ClientGone where somebody waits on who has left."""
 
 from __future__ import annotations
 
