@@ -1,7 +1,7 @@
 """A contest: the contestants of one goal in alternate slots, round after round, and the ratios of those that ran side by side.
 
-Invariants: every round has one slot of each (A B A B), and only slots of one round are compared, since disks and machines have spells; the figure
-given is the median. Before a slot the disk is calm, or was waited for. Units: seconds."""
+Invariants: every round has one slot of each (A B A B), and only slots of one round are compared, since disks and machines have spells; who breaks
+down spoils nobody else's; the figure given is the median. Before a slot the disk is calm, or was waited for. Units: seconds."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     goals = [goal for goal in GOALS if goal.name == name]
     titles = dict.fromkeys(title for goal in goals for title in goal.contestants)
     try:
-        figures, skipped = _figures(tuple(titles), ground, disk, terms)
+        figures, skipped, faults = _figures(tuple(titles), ground, disk, terms)
     except Exception as error:  # noqa: BLE001 - whatever befalls one contest, the others are held
         expected = isinstance(error, (Spoilt, ChildFailed, LedgerError, psycopg.Error))
         fault = str(error) if expected else repr(error)
@@ -71,6 +71,9 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     for goal in goals:
         if missing := [skipped[title] for title in goal.contestants if title in skipped]:
             yield Outcome(goal, skipped=missing[0])
+            continue
+        if broken := [faults[title] for title in goal.contestants if title in faults]:
+            yield Outcome(goal, fault=broken[0])
             continue
         subject = figures[goal.subject]
         control = [] if goal.control is None else figures[goal.control]
@@ -89,9 +92,10 @@ def _ratios(
 
 def _figures(
     titles: Sequence[str], ground: Ground, disk: Disk, terms: Terms
-) -> tuple[Figures, dict[str, str]]:
-    """The figures of each contestant; and of those who cannot be had, why."""
+) -> tuple[Figures, dict[str, str], dict[str, str]]:
+    """The figures of each contestant; of those who cannot be had, why; and of those who broke down, how."""
     skipped: dict[str, str] = {}
+    faults: dict[str, str] = {}
     slots: dict[str, Slot] = {}
     with scene_on(ground) as scene, ExitStack() as stack:
         for title in titles:
@@ -102,9 +106,19 @@ def _figures(
         figures: Figures = {title: [] for title in slots}
         for title, slot in slots.items():
             if not CONTESTANTS[title].whole:
-                slot(terms.slot_s / 2)
+                _play(slot, terms.slot_s / 2, title, faults)
         for _ in range(terms.rounds):
             for title, slot in slots.items():
-                disk.calm()
-                figures[title].append(slot(terms.slot_s))
-    return figures, skipped
+                if title not in faults:
+                    disk.calm()
+                    figures[title] += _play(slot, terms.slot_s, title, faults)
+    return figures, skipped, faults
+
+
+def _play(slot: Slot, slot_s: float, title: str, faults: dict[str, str]) -> list[Measured]:
+    """One slot; where it breaks down nothing, and its fault is noted: the others go on without it."""
+    try:
+        return [slot(slot_s)]
+    except (ChildFailed, Spoilt) as error:
+        faults[title] = str(error)
+        return []

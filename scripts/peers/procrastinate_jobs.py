@@ -30,7 +30,11 @@ async def _turn(
 
     worker = asyncio.create_task(
         app.run_worker_async(
-            concurrency=callers, install_signal_handlers=False, delete_jobs="successful"
+            concurrency=callers,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            # What its worker was told of while it looked, it finds with the next look: by default after five seconds, which measures nothing.
+            fetch_job_polling_interval=0.1,
         )
     )
     await asyncio.gather(*(caller() for _ in range(callers)))

@@ -10,19 +10,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
 
-from scripts.benchmarks import dataset, report
+from scripts.benchmarks import contest, dataset, report
+from scripts.benchmarks.child import ChildFailed
 from scripts.benchmarks.client import loaded, request
 from scripts.benchmarks.contest import Outcome, Terms
+from scripts.benchmarks.disk import Disk
 from scripts.benchmarks.follow import SQL
 from scripts.benchmarks.goals import CONTESTANTS, GOALS, NAMES, WHOLE, Goal
-from scripts.benchmarks.slot import Measured, Spoilt
+from scripts.benchmarks.scene import Ground
+from scripts.benchmarks.slot import Contestant, Measured, Slot, Spoilt
 from scripts.benchmarks.witness import Seen
 
 CHECKOUT = Path(__file__).parents[2]
@@ -136,6 +141,31 @@ def test_goals_name_contestants_and_one_bar_each() -> None:
         assert goal.at_least is None or goal.at_most is None
     assert {title for goal in GOALS for title in goal.contestants} == set(CONTESTANTS)
     assert {goal.name for goal in GOALS} == set(NAMES)
+
+
+def test_who_breaks_down_spoils_nobody_elses_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen red with a peer that fell silent, for which ten other figures were thrown away."""
+    rates = iter((1.0, 2.0, 3.0))
+
+    def silent(slot_s: float) -> Measured:
+        raise ChildFailed("it said nothing")
+
+    def contestant(title: str, slot: Slot) -> Contestant:
+        return Contestant(title, "events", lambda scene: nullcontext(slot))
+
+    contestants = {
+        "ours": contestant("ours", lambda slot_s: Measured(6.0)),
+        "theirs": contestant("theirs", lambda slot_s: Measured(next(rates))),
+        "silent": contestant("silent", silent),
+    }
+    goals = [Goal("x", "G0", "ours", control) for control in ("silent", "theirs")]
+    monkeypatch.setattr(contest, "CONTESTANTS", contestants)
+    monkeypatch.setattr(contest, "GOALS", goals)
+    monkeypatch.setattr(contest, "scene_on", nullcontext)
+    ground, disk = cast("Ground", None), cast("Disk", SimpleNamespace(calm=lambda: None))
+    broken, whole = contest.held("x", ground, disk, Terms(2, 1.0, judged=False))
+    assert (broken.fault, broken.ratios) == ("it said nothing", ())
+    assert (whole.fault, whole.ratios) == (None, (3.0, 2.0))
 
 
 def test_the_median_of_the_pairs_is_judged() -> None:
