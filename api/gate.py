@@ -49,9 +49,8 @@ class Gate:
                 asked.principal = await self._found(credential, asked)
             self.porter.met(asked, asked.principal.project)
             asked.principal = authorised(asked.principal, operation, asked)
-            turn, project = asked.turn, asked.principal.project
-            if turn is not None and turn.lane != project:
-                await turn.into(project)
+            if asked.turn is not None:
+                await asked.turn.into(asked.principal.project)
         except LedgerError as error:
             self.refused.note(operation, asked, error)
             raise

@@ -1,8 +1,8 @@
 """Maintenance: what an operator has switched off for a while.
 
 Invariants: one row says it for every process of the ledger; a process learns of it within MAINTENANCE_STALE_S_MAX, and nobody waits for it
-while requests come in; as long as the database is away, what was known holds, and as long as it says nothing, nothing is let in. Units: seconds.
-Errors: Maintenance, Busy."""
+while requests come in; as long as the database is away, what was known holds, and once it has said nothing for so long, nothing is let in.
+Units: seconds. Errors: Maintenance, Busy."""
 
 from __future__ import annotations
 

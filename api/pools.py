@@ -36,8 +36,7 @@ class Pool(AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]):
 
 def questions(dsn: str, connections_max: int) -> Pool:
     """Connections for any question, planned for its values."""
-    least = min(2, connections_max)
-    return _pool(dsn, Role.READER, "questions", least, connections_max)
+    return _pool(dsn, Role.READER, "questions", min(2, connections_max), connections_max)
 
 
 def batches(dsn: str) -> Pool:

@@ -1,8 +1,8 @@
 """Connections to the ledger's database, each in the role it needs.
 
 Invariants: no connection that answers for others speaks as the database's owner; where the roles may log in, a session is nothing but its role,
-and else it starts in it. Every connection has a statement and a lock timeout, and notices a dead network. Units: seconds,
-but for libpq's milliseconds."""
+and else it starts in it. Every connection has a statement and a lock timeout, and notices a dead network; whoever appends keeps plans that walk
+indexes. Units: seconds, but for libpq's milliseconds."""
 
 from __future__ import annotations
 

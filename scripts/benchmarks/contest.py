@@ -21,6 +21,9 @@ from scripts.benchmarks.slot import Measured, Skipped, Slot, Spoilt
 
 Figures = dict[str, list[Measured]]
 
+# What may befall a contestant; anything else is a mistake of ours.
+_BREAKS_DOWN = (Spoilt, ChildFailed, LedgerError, psycopg.Error)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -64,8 +67,7 @@ def held(name: str, ground: Ground, disk: Disk, terms: Terms) -> Iterator[Outcom
     try:
         figures, skipped, faults = _figures(tuple(titles), ground, disk, terms)
     except Exception as error:  # noqa: BLE001 - whatever befalls one contest, the others are held
-        expected = isinstance(error, (Spoilt, ChildFailed, LedgerError, psycopg.Error))
-        fault = str(error) if expected else repr(error)
+        fault = str(error) if isinstance(error, _BREAKS_DOWN) else repr(error)
         yield from (Outcome(goal, fault=fault) for goal in goals)
         return
     for goal in goals:
@@ -103,6 +105,8 @@ def _figures(
                 slots[title] = stack.enter_context(CONTESTANTS[title].enter(scene))
             except Skipped as reason:
                 skipped[title] = str(reason)
+            except _BREAKS_DOWN as error:
+                faults[title] = str(error)
         figures: Figures = {title: [] for title in slots}
         for title, slot in slots.items():
             if not CONTESTANTS[title].whole:
@@ -119,6 +123,6 @@ def _play(slot: Slot, slot_s: float, title: str, faults: dict[str, str]) -> list
     """One slot; where it breaks down nothing, and its fault is noted: the others go on without it."""
     try:
         return [slot(slot_s)]
-    except (ChildFailed, Spoilt) as error:
+    except _BREAKS_DOWN as error:
         faults[title] = str(error)
         return []

@@ -144,7 +144,7 @@ def test_goals_name_contestants_and_one_bar_each() -> None:
 
 
 def test_who_breaks_down_spoils_nobody_elses_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen red with a peer that fell silent, for which ten other figures were thrown away."""
+    """Seen red with a peer that fell silent, for which six other figures were thrown away."""
     rates = iter((1.0, 2.0, 3.0))
 
     def silent(slot_s: float) -> Measured:

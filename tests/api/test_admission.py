@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import httpx2 as httpx
 import pytest
 
 from ledger import settings
+from tests.fix_log import eventually
 from tests.fix_server import LiveServer, NarrowServer
 from tests.native import JOBS, create, problem
 from tests.writes import DEADLINE_S, appends_wait, held
@@ -98,7 +98,7 @@ def test_who_is_not_known_yet_waits_with_his_project(narrow_server: NarrowServer
     with ThreadPoolExecutor(1) as beside:
         with a_write_under_way(server):
             answer = beside.submit(stranger.get, JOBS)
-            _until_one_waits(server)
+            tells(server, "jobledger_requests_waiting 1.0")
             assert not answer.done()
         assert answer.result(DEADLINE_S).status_code == 200
 
@@ -112,20 +112,13 @@ def test_a_client_that_leaves_while_it_waits_with_its_project_is_forgotten(
     with a_write_under_way(server):
         with socket.create_connection((server.host, server.port), timeout=DEADLINE_S) as leaving:
             leaving.sendall(head.encode())
-            _until_one_waits(server)
+            tells(server, "jobledger_requests_waiting 1.0")
         # The write that is held, and the one that asks.
-        _until(server, "jobledger_requests_under_way 2.0")
+        tells(server, "jobledger_requests_under_way 2.0")
 
 
-def _until_one_waits(server: LiveServer) -> None:
-    _until(server, "jobledger_requests_waiting 1.0")
-
-
-def _until(server: LiveServer, figure: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while figure not in server.client.get("/metrics").text:
-        assert time.monotonic() < deadline_s, figure
-        time.sleep(0.01)
+def tells(server: LiveServer, figure: str) -> None:
+    eventually(lambda: figure in server.client.get("/metrics").text, figure)
 
 
 def test_a_body_that_does_not_come_takes_nobodys_place(narrow_server: NarrowServer) -> None:

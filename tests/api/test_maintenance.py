@@ -143,9 +143,6 @@ async def test_while_the_database_is_away_what_was_known_holds(database: str) ->
         assert await there.open(Scope.JOBS_READ)
 
 
-RUNNER = CliRunner()
-
-
 @pytest.mark.anyio
 async def test_while_the_database_says_nothing_nobody_is_let_in_or_waits_long(
     database: str, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +162,7 @@ async def test_while_the_database_says_nothing_nobody_is_let_in_or_waits_long(
 
 @pytest.mark.anyio
 async def test_a_look_that_fails_while_nobody_waits_for_it_is_no_crash(database: str) -> None:
+    """Seen red with an exception that asyncio found never retrieved."""
     crashes: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, told: crashes.append(told))
     async with room(database) as there:
@@ -176,6 +174,9 @@ async def test_a_look_that_fails_while_nobody_waits_for_it_is_no_crash(database:
         await until(lambda: there.switch._reading is None)
         gc.collect()
     assert not crashes
+
+
+RUNNER = CliRunner()
 
 
 def answered(database: str, *words: str) -> dict[str, Any]:
