@@ -26,9 +26,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 pytest_plugins = [
     "tests.fix_auth",
-    "tests.fix_command",
-    "tests.fix_embedded",
     "tests.fix_lines",
+    "tests.fix_command",  # stands on the one before
+    "tests.fix_embedded",
     "tests.fix_postgres",
     "tests.fix_proof",
     "tests.fix_proxy",

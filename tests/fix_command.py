@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from api.cli import main
 from ledger import embedded, settings
 from ledger.postmaster import Postmaster
+from tests.fix_lines import logging_as_before
 
 DEADLINE_S = 60.0
 RUNNER = CliRunner()
@@ -87,7 +88,8 @@ class Command:
         environment: dict[str, str | None] = {**strange, **self.environment}
         settings.settings.cache_clear()
         try:
-            done = RUNNER.invoke(main, [*words, *where], prog_name="jobledger", env=environment)
+            with logging_as_before():
+                done = RUNNER.invoke(main, [*words, *where], prog_name="jobledger", env=environment)
         finally:
             settings.settings.cache_clear()
         if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -14,6 +14,7 @@ import structlog
 
 from api import log
 from ledger.errors import Misconfigured
+from tests.fix_lines import logging_as_before
 
 KEY = "jl_0123456789abcdef_" + "Zx" * 21 + "Z_abc123"
 
@@ -27,18 +28,8 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    before = (
-        root.handlers[:],
-        root.level,
-        {name: logging.getLogger(name).level for name, _ in log.QUIET},
-    )
-    yield
-    root.handlers[:], levels = before[0], before[2]
-    root.setLevel(before[1])
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield
 
 
 def written(stream: io.StringIO) -> list[dict[str, Any]]:
