@@ -4,8 +4,9 @@ SELECT clock_timestamp(), CASE WHEN isfinite(recorded_at) THEN extract(epoch FRO
 FROM ledger.head
 
 -- name: connections
--- How many connections there are, how many may be, and how many of them are a ledger's that answers requests.
-SELECT count(*), current_setting('max_connections')::int, count(*) FILTER (WHERE application_name = 'jobledger jobledger_app')
+-- How many connections there are, how many may be, and how many of them are this ledger's where it answers requests.
+SELECT count(*), current_setting('max_connections')::int,
+       count(*) FILTER (WHERE application_name = 'jobledger jobledger_app' AND datname = current_database())
 FROM pg_stat_activity WHERE backend_type = 'client backend'
 
 -- name: kept
