@@ -2,8 +2,8 @@
 
 Invariants: whatever arrives while a commit is under way is of the next batches, without a timer; writes to one job are decided one after the other,
 each on what became of those before it; a write before which the log must be read, as one that is refused, keeps nobody waiting but those of its
-jobs; every caller learns the outcome of its own write, or that it is unknown; a caller that gives up does
-not take its write back. Errors: LedgerErrors; Busy when too many writes wait."""
+jobs; every caller learns the outcome of its own write, or that it is unknown; nobody waits long behind a commit that does not end; a caller
+that gives up does not take its write back. Errors: LedgerErrors; Busy when too many writes wait, or for too long."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from ledger.commands import Write
 from ledger.connection import Role, conninfo
 from ledger.desk import Desk
 from ledger.errors import Busy, KeyInFlight, Unreachable
+from ledger.flight import Flight
 from ledger.pace import Pace
 from ledger.queue import Queue
 from ledger.waiting import Committed, Waiting, refuse_all
-from ledger.writer import Flight, Writer
+from ledger.writer import Writer
 
 __all__ = ["Committed", "Committer"]
 
@@ -64,6 +65,9 @@ class Committer:
         self._task: asyncio.Task[None] | None = None
         self._tasks = asyncio.TaskGroup()
         self._closing = False
+        # Whether a commit is under way for so long that none is begun behind it.
+        self._stuck = False
+        self._watching: asyncio.TimerHandle
         self._loop: asyncio.AbstractEventLoop
         # Nobody's: what is decided for many is not logged as any one caller's.
         self._context = copy_context()
@@ -72,6 +76,7 @@ class Committer:
         await self._writer.open()
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="committer")
+        self._watch_later()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -80,6 +85,7 @@ class Committer:
         self._rouse()
         if self._task is not None:
             await asyncio.shield(self._task)
+        self._watching.cancel()
         await self._writer.close()
 
     @property
@@ -101,6 +107,8 @@ class Committer:
         key = (write.key.project, write.key.key) if write.key else None
         if key in self._keys:
             raise KeyInFlight("A request with this Idempotency-Key is still under way.")
+        if self._stuck:
+            raise _stuck()
         future: asyncio.Future[Committed] = self._loop.create_future()
         waiting = Waiting(write, future)
         if key:
@@ -125,6 +133,20 @@ class Committer:
     def _over(self) -> bool:
         sent = self._flights or self._landed is not None
         return self._closing and not self.waiting and not sent
+
+    def _watch_later(self) -> None:
+        self._watching = self._loop.call_later(settings.FOLLOW_POLL_S, self._watch)
+
+    def _watch(self) -> None:
+        """A commit may take for ever, as where PostgreSQL waits for a standby. Of what was not sent it is known that nothing is saved, and its
+        callers are told so, also those who come meanwhile."""
+        self._watch_later()
+        self._stuck = self._pace.under_way_s > settings.LOCK_TIMEOUT_S
+        if self._stuck:
+            decided, self._decided = self._decided, []
+            refuse_all([*decided, *self._queue.drain()], _stuck())
+            self._queue.release(decided)
+            self._queue.ahead(self._unread)
 
     def _look(self) -> None:
         """Have what has arrived decided in the loop's next turn, with all that arrives in this one."""
@@ -192,6 +214,7 @@ class Committer:
         before = self._flights[0]
         answers = await self._writer.land(before)
         self._pace.landed(len(before.planned))
+        self._stuck = False
         self._landed = self._flights.popleft()
         if not self._flights and len(before.planned) + len(self._decided) >= self._pace.together:
             self._depart()
@@ -228,3 +251,10 @@ class Committer:
         for _ in range(3):
             if len(self._flights) < 2:
                 await asyncio.sleep(0)
+
+
+def _stuck() -> Busy:
+    """What those are told who would wait behind a commit that takes too long."""
+    patience_s = settings.LOCK_TIMEOUT_S
+    sentence = f"The database has been busy with one commit for more than {patience_s:g} s."
+    return Busy(sentence, retry_after_s=5)

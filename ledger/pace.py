@@ -46,6 +46,11 @@ class Pace:
         """A commit was sent."""
         self._sent.append((self._clock(), self._used()))
 
+    @property
+    def under_way_s(self) -> float:
+        """For how long the commit that was sent first is under way; 0 when none is."""
+        return self._clock() - self._sent[0][0] if self._sent else 0.0
+
     def landed(self, writes: int) -> None:
         """The answer about so many writes was seen, of the commit that was sent first."""
         now, used = self._clock(), self._used()

@@ -71,8 +71,12 @@ class Queue:
             self._count(waiting)
 
     def drain(self) -> list[Waiting]:
-        """All of them, for whom there is nobody any more."""
-        return [*self._held, *self._waiting]
+        """All of them, which wait here no longer: nobody will hand them out."""
+        left = [*self._held, *self._waiting]
+        self._held.clear()
+        self._held_ids.clear()
+        self._waiting.clear()
+        return left
 
     def _fits(self, waiting: Waiting) -> bool:
         write = waiting.write

@@ -7,41 +7,29 @@ reads what is needed to decide meanwhile. Errors: LedgerErrors; Unreachable when
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.pq.abc import PGresult
 
 from ledger import durability, settings, store
 from ledger.desk import Desk, replay
 from ledger.durability import refuse_unsafe
 from ledger.errors import Busy, Invalid, LedgerError, Unreachable
+from ledger.flight import Flight
 from ledger.plan import refused, strangers, taken
 from ledger.store import Appended, Result, TurnedAway, Unit
 from ledger.waiting import Waiting, refuse_all
 from ledger.wire import Wire
 
+log = logging.getLogger("ledger.writer")
+
+_AWAY: Final = "The database does not answer."
 Answers = list[tuple[Waiting, Result]]
-
-
-@dataclass(eq=False, slots=True)
-class Flight:
-    """Decided writes on their way to the log together.
-
-    `answer`: what comes back of the try that was sent last, on `wire`. `sent`: there was one. `uncertain`: one may have been saved without our
-    knowing."""
-
-    planned: Sequence[Waiting]
-    units: list[Unit]
-    batch: bytes
-    answer: asyncio.Future[PGresult] | None = None
-    wire: Wire | None = None
-    sent: bool = False
-    uncertain: bool = False
 
 
 class Writer:
@@ -85,7 +73,7 @@ class Writer:
         try:
             return await self._decided(batch)
         except psycopg.Error as error:
-            refuse_all(batch, Busy(f"The database does not answer: {error}"))
+            refuse_all(batch, _busy(_AWAY, error))
             return []
         except Exception as error:  # noqa: BLE001 - whatever one write brings along must not harm the others
             return await self._one_by_one(batch, error)
@@ -169,10 +157,10 @@ class Writer:
     def _refusal(self, flight: Flight, error: psycopg.Error) -> Busy | None:
         """What the callers are told where it is known that nothing was saved."""
         if not flight.sent:
-            return Busy(f"The database does not answer: {error}")
+            return _busy(_AWAY, error)
         if not flight.uncertain and flight.wire is not None and not flight.wire.broken:
             # The server itself refused and rolled back: a lock or statement timeout, a full disk.
-            return Busy(f"The database refused the commit: {error}")
+            return _busy("The database refused the commit.", error)
         return None
 
     def _send(self, flight: Flight, wire: Wire) -> None:
@@ -266,6 +254,12 @@ class Writer:
             await connected.close()
             raise
         return connected
+
+
+def _busy(sentence: str, error: psycopg.Error) -> Busy:
+    """What callers are told. What PostgreSQL says is for the operator: it names hosts and files."""
+    log.warning("%s It says: %s", sentence, error.diag.message_primary or error)
+    return Busy(sentence)
 
 
 def _lost(connection: store.Connection | None) -> bool:

@@ -39,6 +39,7 @@ from tests.checker import portrait_of
 from tests.journal import Journal, Outcome, Said
 
 CLIENTS = 8
+RETRY_S = 0.01
 SHARED = [UUID(int=nth) for nth in range(1, 9)]  # jobs that all clients of all processes fight over
 LIFE: tuple[Event, ...] = (
     Queued(),
@@ -107,7 +108,9 @@ class Client:
                 saved = await self._committer.commit(write)
             except (Unreachable, KeyInFlight):
                 unknown = True
+                await asyncio.sleep(RETRY_S)
             except Busy:
+                await asyncio.sleep(RETRY_S)
                 # That nothing happened holds for this try; of one before it, nobody knows yet.
                 if not unknown:
                     self._journal.told(name, Outcome.FAIL)

@@ -58,6 +58,11 @@ SEEDS: tuple[Seed, ...] = (
         "tests/ledger/test_wires.py", "said nothing",
     ),
     Seed(
+        "refused-and-sent", "P1", "Who is told that nothing happened, since a commit does not end, is sent behind it all the same.",
+        (Change("ledger/committer.py", "decided, self._decided = self._decided, []", "decided = self._decided"),),
+        "tests/ledger/test_committer_stuck.py", "assert|Taken",
+    ),
+    Seed(
         "watches-what-is-closed", "P1", "A socket that libpq has closed is let go a turn later, by when the loop has ended the process.",
         (Change("ledger/ear.py", "            loop.remove_reader(socket)\n", "            loop.call_soon(loop.remove_reader, socket)\n"),),
         "tests/ledger/test_closed_sockets.py", "assert -6 == 0",

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tests.faults.client import wait_for
 from tests.faults.rig import Rig
@@ -177,6 +179,25 @@ def _fill_disk(rig: Rig) -> None:
         rig.start_postgres()
 
 
+def _lose_standby(rig: Rig) -> None:
+    """PostgreSQL is told to wait for a standby that is not there, until clients are told to come again; then an operator does without it."""
+    with rig.owner() as owner:
+        unanswered = rig.unanswered
+        _wait_for_standby(owner, "nobody")
+        try:
+            wait_for(
+                lambda: rig.unanswered >= unanswered + len(rig.clients),
+                "a client told to come again",
+            )
+        finally:
+            _wait_for_standby(owner, "")
+
+
+def _wait_for_standby(owner: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
+    owner.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(name))
+    owner.execute("SELECT pg_reload_conf()")
+
+
 def _step_clock(rig: Rig) -> None:
     """The clock that was an hour ahead is set right: to the log it is the same whether its last time is ahead or the clock behind."""
     with rig.owner() as owner:
@@ -212,6 +233,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("terminate-backends", "every session of PostgreSQL is terminated", _terminate_backends),
     Fault("deafen", "the sessions that listen for wake-ups are terminated", _deafen),
     Fault("no-connections", "every connection is taken by somebody else", _take_all_connections),
+    Fault(
+        "standby-away",
+        "PostgreSQL waits for a standby that does not answer, with every commit",
+        _lose_standby,
+    ),
     Fault(
         "step-clock",
         "the clock is stepped back an hour (by a seam: the log's last time is put ahead)",

@@ -144,7 +144,7 @@ async def test_a_line_that_broke_between_two_commits_costs_nothing(
 
 
 async def test_a_log_that_is_held_too_long_is_busy_and_nothing_happened(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(settings, "LOCK_TIMEOUT_S", 0.1)
     async with Committer(database) as committer:
@@ -152,6 +152,9 @@ async def test_a_log_that_is_held_too_long_is_busy_and_nothing_happened(
             with pytest.raises(Busy) as refusal:
                 await committer.commit(write(JOB, creation()))
             assert refusal.value.changed is False
+            # Callers need not know of our statements; the operator does.
+            assert str(refusal.value) == "The database refused the commit."
+            assert "lock timeout" in caplog.text
         await committer.commit(write(JOB, creation()))
     assert len(await read_log(database)) == 1
 

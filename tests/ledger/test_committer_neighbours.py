@@ -22,8 +22,9 @@ from ledger.errors import (
     Undecodable,
     UnknownJob,
 )
+from ledger.flight import Flight
 from ledger.waiting import Waiting
-from ledger.writer import Flight, Writer
+from ledger.writer import Writer
 from tests.histories import ANN
 from tests.writes import appends_wait, creation, held, keyed, read_log, until, write
 

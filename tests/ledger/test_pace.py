@@ -68,6 +68,20 @@ def test_a_commit_behind_another_begins_when_that_is_done() -> None:
     assert 0.9 * most < pace.together <= most
 
 
+def test_how_long_the_first_of_those_under_way_is_so() -> None:
+    pace, clocks = paced()
+    assert pace.under_way_s == 0
+    pace.departed()
+    clocks.wall_s += 3
+    pace.departed()
+    assert pace.under_way_s == 3
+    pace.landed(1)
+    clocks.wall_s += 1
+    assert pace.under_way_s == 1
+    pace.landed(1)
+    assert pace.under_way_s == 0
+
+
 def test_nothing_is_learned_of_a_commit_whose_beginning_nobody_saw() -> None:
     """Seen red with what is left of it when the loop has time again taken for all that it took."""
     pace, clocks = paced()

@@ -95,3 +95,15 @@ def test_writes_that_need_no_commit_leave_their_room(
         assert refused == asked[start : start + 4]
         queue.release(refused)
         queue.ahead([])
+
+
+def test_nothing_is_left_of_what_was_drained(loop: asyncio.AbstractEventLoop) -> None:
+    a = uuid4()
+    first, second, other = waiting(loop, a), waiting(loop, a), waiting(loop)
+    queue = filled(first, second, other)
+    assert queue.take(2) == [first, other]
+    last = waiting(loop)
+    queue.add(last)
+    assert (queue.drain(), len(queue), queue.take(9)) == ([second, last], 0, [])
+    queue.release([first, other])
+    assert (len(queue), queue.busy) == (0, set())
