@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 import psycopg
@@ -29,6 +29,7 @@ from api.dialects.dialect import ApiKey, Credential, Md5Signature, SignedRequest
 from api.dialects.gogrid.signature import matches
 from api.faults import Unauthenticated
 from api.keys import KEY_ID, StoredKey, stored_key
+from api.nonces import Nonces
 from api.oidc import Issuer, Untrusted
 from api.operation import Asked, Principal, Scope
 from api.secret import SECRET_BYTES, Secret, Unsealable
@@ -70,12 +71,14 @@ class Authenticator:
     def __init__(
         self,
         pool: Pool,
+        nonces: Nonces,
         secret: Secret,
         *,
         issuer: Issuer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pool = pool
+        self._nonces = nonces
         self._issuer = issuer
         self._secret = secret
         self._clock = clock
@@ -178,18 +181,11 @@ class Authenticator:
             nonce = signed.verify(asked, key_id, stored.signature, key or b"")
         except (signed.Unfit, Unsealable) as error:
             raise _refused("request", key_id, str(error)) from error
-        if not await self._is_new(key_id, nonce):
+        async with _asking():
+            new = await self._nonces.is_new(key_id, nonce)
+        if not new:
             raise _refused("request", key_id, "replayed: its nonce was seen before")
         return _principal(stored)
-
-    async def _is_new(self, key_id: str, nonce: str) -> bool:
-        """Whether no process has seen this nonce: only asked of requests whose signature fits, so that strangers fill nothing."""
-        keep_s = settings.SIGNED_WINDOW_S + 2 * settings.SIGNED_AHEAD_S_MAX
-        async with _asking(), self._pool.connection() as connection:
-            cursor = await connection.execute(
-                keys.SQL["nonce"], (key_id, nonce, timedelta(seconds=keep_s)), prepare=True
-            )
-            return await cursor.fetchone() == (True,)
 
     async def _by_signature(self, api_key: str, sig: str, now: datetime) -> Principal:
         if not (KEY_ID.fullmatch(api_key) and _SIGNATURE.fullmatch(sig)):
@@ -268,6 +264,7 @@ async def _asking() -> AsyncIterator[None]:
     except (
         PoolTimeout,
         TooManyRequests,
+        TimeoutError,
         psycopg.OperationalError,
         psycopg.InterfaceError,
     ) as error:

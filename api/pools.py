@@ -5,7 +5,6 @@ waits too long for a connection, or behind too many, is told so; who gets no ans
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ledger import settings
-from ledger.connection import Role, alive, conninfo, hang_up
+from ledger.connection import Role, alive, conninfo, heard
 
 
 class Pool(AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]):
@@ -25,18 +24,20 @@ class Pool(AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]):
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - for a connection, as in psycopg_pool
     ) -> AsyncIterator[AsyncConnection[tuple[Any, ...]]]:
-        """One of them, for as long as a question may take. psycopg waits for the server even when whoever asked is cancelled."""
+        """One of them, for as long as a question may take."""
         async with super().connection(timeout) as connection:
-            silence = asyncio.get_running_loop().call_later(settings.SILENCE_S, hang_up, connection)
-            try:
+            with heard(connection):
                 yield connection
-            finally:
-                silence.cancel()
 
 
 def questions(dsn: str, connections_max: int) -> Pool:
     """Connections for any question, planned for its values."""
     return _pool(dsn, Role.READER, "questions", min(2, connections_max), connections_max)
+
+
+def nonces(dsn: str, connections_max: int) -> Pool:
+    """Connections to remember nonces on: as readers may, by a function that writes."""
+    return _pool(dsn, Role.READER, "nonces", 0, connections_max)
 
 
 def batches(dsn: str) -> Pool:

@@ -79,10 +79,14 @@ class Refusals:
             return
         text = pydantic_core.to_json(batch).decode()
         try:
-            async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            # A commit may wait for a standby that is away, and the end of the server for this one.
+            async with (
+                await AsyncConnection.connect(self._conninfo, autocommit=True) as connection,
+                asyncio.timeout(settings.LOCK_TIMEOUT_S),
+            ):
                 await connection.execute(_KEEP, (text, settings.REFUSALS_KEPT_PER_HOUR))
-        except psycopg.Error as error:
-            log.warning("refusals not kept", refusals=len(batch), error=str(error))
+        except (psycopg.Error, TimeoutError) as error:
+            log.warning("refusals not kept", refusals=len(batch), error=str(error) or "in time")
 
 
 def _counts(operation: Operation, error: LedgerError) -> bool:

@@ -22,6 +22,7 @@ from api.gate import Gate
 from api.keyring.keyring import Keyring
 from api.maintenance import Switch
 from api.measures import Measures
+from api.nonces import Nonces
 from api.oidc import Issuer, trust_of
 from api.operation import (
     Answer,
@@ -95,7 +96,8 @@ class Teller:
         self.lately = Lately(on_told=self.measures.listed)
         self.runner = Runner(dsn, on_progress=self._progressed) if run_projections else None
         issuer = Issuer(trust_of(chosen.oidc_file)) if chosen.oidc_file else None
-        self.authenticator = Authenticator(self.pool, secret, issuer=issuer)
+        self.nonces = Nonces(dsn)
+        self.authenticator = Authenticator(self.pool, self.nonces, secret, issuer=issuer)
         self.switch = Switch(self.pool)
         self.batches = Batches(dsn, self.switch, self.measures, chosen, on_commit=self._committed)
         self.refused = Refusals(dsn)
@@ -111,10 +113,8 @@ class Teller:
         async with AsyncExitStack() as opening:
             await self.pool.open(wait=True, timeout=settings.RECONNECT_S)
             opening.push_async_callback(self.pool.close)
-            await opening.enter_async_context(self.walks)
-            await opening.enter_async_context(self.rivals)
-            await opening.enter_async_context(self.gets)
-            await opening.enter_async_context(self.waiter)
+            for asks in (self.walks, self.rivals, self.gets, self.nonces, self.waiter):
+                await opening.enter_async_context(asks)
             if self.runner is not None:
                 self.runner.start()
                 opening.push_async_callback(asyncio.to_thread, self.runner.stop)

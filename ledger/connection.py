@@ -6,12 +6,13 @@ indexes. Units: seconds, but for libpq's milliseconds."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from ledger import settings
 from ledger.roles import Role
 
-__all__ = ["LOGINS", "Role", "alive", "conninfo", "hang_up", "restore_loggers"]
+__all__ = ["LOGINS", "Role", "alive", "conninfo", "hang_up", "heard", "restore_loggers"]
 
 # Among the options of a connection string: the ledger's roles may log in here themselves. SET ROLE NONE then gives nothing back.
 LOGINS = "-c ledger.logins=on"
@@ -82,6 +83,16 @@ def hang_up(connection: AsyncConnection[Any]) -> None:
     if not connection.closed:
         with socket.socket(fileno=os.dup(connection.fileno())) as line, suppress(OSError):
             line.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def heard(connection: AsyncConnection[Any]) -> Iterator[None]:
+    """Hang up on a server that says nothing for SILENCE_S meanwhile. psycopg waits for it even when whoever asked is cancelled."""
+    silence = asyncio.get_running_loop().call_later(settings.SILENCE_S, hang_up, connection)
+    try:
+        yield
+    finally:
+        silence.cancel()
 
 
 def restore_loggers() -> None:

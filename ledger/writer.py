@@ -17,6 +17,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from ledger import durability, settings, store
+from ledger.connection import heard
 from ledger.desk import Desk, replay
 from ledger.durability import refuse_unsafe
 from ledger.errors import Busy, Invalid, LedgerError, Unreachable
@@ -81,12 +82,14 @@ class Writer:
     async def _decided(self, batch: Sequence[Waiting]) -> list[Waiting]:
         async with self._reads:
             try:
-                return await self._desk.decide(await self._reading(), batch)
+                with heard(reader := await self._reading()):
+                    return await self._desk.decide(reader, batch)
             except psycopg.Error:
                 if not _lost(self._reader):
                     raise
             # The connection had broken since the last batch, as when the server was restarted: a new one may do.
-            return await self._desk.decide(await self._reading(), batch)
+            with heard(reader := await self._reading()):
+                return await self._desk.decide(reader, batch)
 
     async def _one_by_one(self, batch: Sequence[Waiting], error: Exception) -> list[Waiting]:
         """One write of the batch cannot even be decided, as when its job cannot be read: find it, spare the others."""
@@ -200,7 +203,8 @@ class Writer:
     async def _turned_away(self, waiting: Waiting, answer: TurnedAway, *, uncertain: bool) -> None:
         try:
             async with self._reads:
-                await self._read_back(await self._reading(), waiting, answer, uncertain=uncertain)
+                with heard(reader := await self._reading()):
+                    await self._read_back(reader, waiting, answer, uncertain=uncertain)
         except psycopg.Error:
             waiting.refuse(Unreachable("The connection broke before the outcome could be read."))
         except LedgerError as error:
@@ -240,16 +244,19 @@ class Writer:
             return self._reader
         async with self._opening:
             if self._reader is None or _lost(self._reader):
-                self._reader = await self._connected()
+                self._reader = await self._connected(reads=True)
             return self._reader
 
-    async def _connected(self) -> store.Connection:
+    async def _connected(self, *, reads: bool = False) -> store.Connection:
         connected = await AsyncConnection.connect(
             self._conninfo, autocommit=True, connect_timeout=int(settings.RECONNECT_S)
         )
         try:
             # Somebody may have changed it since the last time, for the server, the database or our role.
             refuse_unsafe(await (await connected.execute(durability.QUERY)).fetchone())
+            if reads:
+                # But for numbers of jobs, which are drawn on it: the append that takes them is kept behind them.
+                await connected.execute("SET synchronous_commit = off")
         except BaseException:
             await connected.close()
             raise

@@ -20,6 +20,7 @@ from api.auth import Authenticator, Pool
 from api.dialects.dialect import ApiKey, Md5Signature
 from api.dialects.gogrid.signature import sign
 from api.keys import Issued
+from api.nonces import Nonces
 from api.operation import Principal, Scope
 from api.secret import Secret
 from ledger.connection import Role, conninfo
@@ -90,8 +91,8 @@ async def opened(database: str, owner: Owner) -> AsyncIterator[Door]:
         timeout=30,
         kwargs={"autocommit": True},
     )
-    async with pool:
-        yield Door(Authenticator(pool, SECRET, clock=clock), pool, owner, clock)
+    async with pool, Nonces(database) as nonces:
+        yield Door(Authenticator(pool, nonces, SECRET, clock=clock), pool, owner, clock)
 
 
 @pytest.fixture

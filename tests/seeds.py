@@ -119,6 +119,15 @@ SEEDS: tuple[Seed, ...] = (
         "tests/api/test_admission.py::test_a_process_takes_on_only_so_much", "assert 429 == 503",
     ),
     Seed(
+        "starved-by-commits", "P8", "Signed requests wait for their commits on the connections of questions, for as long as a standby is away.",
+        (
+            Change("api/teller.py", "self.nonces = Nonces(dsn)", "self.nonces = Nonces(dsn); self.nonces._pool = self.pool"),
+            Change("api/nonces.py", "await self._pool.open()", "pass"),
+            Change("api/nonces.py", "as connection, asyncio.timeout(settings.LOCK_TIMEOUT_S):", "as connection:"),
+        ),
+        "tests/acceptance/test_standby.py", "assert",
+    ),
+    Seed(
         "no-version-check", "P9", "The append does not compare the version that a decision rests on.",
         (
             Change(_APPEND, "coalesce(last.originator_version, least(version - 1, 0)) = version - 1", "true"),
@@ -181,7 +190,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "nonce-of-one-process", "P6", "A nonce is not taken, so that a signed request can be sent again.",
-        (Change("api/auth.py", "if not await self._is_new(key_id, nonce):", "if not nonce:"),),
+        (Change("api/auth.py", "new = await self._nonces.is_new(key_id, nonce)", "new = bool(nonce)"),),
         "tests/api/test_signed.py::test_a_replay_is_refused_in_every_process", "201",
     ),
     Seed(

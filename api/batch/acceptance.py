@@ -33,10 +33,8 @@ async def accept(connection: Connection, submission: Submission) -> Committed:
     key = submission.write.key
     if (known := await replayed(connection, key)) is not None:
         return known
-    numbers = iter(await store.numbers(connection, 1))
-    unit = plan(submission.write, {}, datetime.now(UTC), uuid7, lambda: next(numbers))
     try:
-        appended = await _kept(connection, submission, unit)
+        unit, appended = await _kept(connection, submission)
     except _TurnedAway as refused:
         # Somebody sent the same under the same key at the same time, and was first.
         if (known := await replayed(connection, key)) is not None:
@@ -52,14 +50,16 @@ async def accept(connection: Connection, submission: Submission) -> Committed:
     return _committed(unit, appended)
 
 
-async def _kept(connection: Connection, submission: Submission, unit: Unit) -> Appended:
+async def _kept(connection: Connection, submission: Submission) -> tuple[Unit, Appended]:
     async with connection.transaction():
+        numbers = iter(await store.numbers(connection, 1))
+        unit = plan(submission.write, {}, datetime.now(UTC), uuid7, lambda: next(numbers))
         await batches.take(connection, submission.batch)
         # Last, since whoever appends holds up all others until the commit.
         [answer] = await store.append(connection, [unit])
         if isinstance(answer, TurnedAway):
             raise _TurnedAway(answer)
-    return answer
+    return unit, answer
 
 
 def _committed(unit: Unit, appended: Appended) -> Committed:

@@ -2,12 +2,12 @@
 
 Invariants: it is the database that holds a manager to his project and scopes (ledger/migrations/0016), and that writes down who did it; a
 secret is in the answer of its issue and nowhere else. Whoever manages keys comes with a key: a token's grants are known to the operator's file
-alone. Units: days, hours. Errors: Forbidden, UnknownKey, Rotated, Invalid, QuotaReached, Busy."""
+alone. Units: days, hours. Errors: Forbidden, UnknownKey, Rotated, Invalid, QuotaReached, Busy; Unreachable when nobody knows."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -35,8 +35,8 @@ from api.operation import Asked, Scope
 from api.refusals import refusals
 from api.secret import Secret
 from ledger import settings, sql
-from ledger.connection import Role, conninfo
-from ledger.errors import Invalid, LedgerError, QuotaReached
+from ledger.connection import Role, conninfo, heard
+from ledger.errors import Invalid, LedgerError, QuotaReached, Unreachable
 
 log = structlog.get_logger("api.keyring")
 
@@ -61,7 +61,8 @@ class Keyring:
         question = replace(question, project=asked.who.project)
         row: Row = {"by_key": asked.who.key_id, "by_hash": proof, "project": question.project}
         async with _refusals(), await self._connected() as connection:
-            found = await self._found(connection, question, row, asked)
+            with heard(connection), _broken_off(connection):
+                found = await self._found(connection, question, row, asked)
         if not isinstance(question, KeyList | KeyActs):
             done, key_id = type(question).__name__, found.rows[0]["key_id"]
             log.info("key managed", done=done, key_id=key_id, by_key=asked.who.key_id)
@@ -170,6 +171,19 @@ def _made(draft: Draft, reason: str | None) -> Row:
 
 def _unknown() -> LedgerError:
     return UnknownKey("There is no such key in this project.")
+
+
+@contextmanager
+def _broken_off(connection: AsyncConnection[Any]) -> Iterator[None]:
+    """Who lost the connection in the middle knows of nothing."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if not connection.closed and not connection.broken:
+            raise  # the server refused it: nothing is done
+        raise Unreachable(
+            "The connection broke in the middle: the list of keys tells what became of it."
+        ) from error
 
 
 @asynccontextmanager

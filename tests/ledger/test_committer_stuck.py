@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from ledger import events, settings
 from ledger.committer import Committer
 from ledger.errors import Busy
-from tests.writes import appends_wait, creation, held, keyed, read_log, until, write
+from tests.writes import DEADLINE_S, appends_wait, creation, held, keyed, read_log, until, write
 
 pytestmark = pytest.mark.anyio
 
@@ -67,3 +68,19 @@ async def test_closing_waits_for_its_end(database: str, monkeypatch: pytest.Monk
     with pytest.raises(Busy):
         await second
     assert (await first).position == 1
+
+
+async def test_a_log_that_cannot_be_read_keeps_nobody_for_ever(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the machine of PostgreSQL is frozen. Seen red with who has to be read for waiting as long as the log is locked."""
+    monkeypatch.setattr(settings, "SILENCE_S", 0.2)
+    monkeypatch.setattr(settings, "LOCK_TIMEOUT_S", 2 * DEADLINE_S)
+    async with Committer(database) as committer, Committer(database) as elsewhere:
+        await elsewhere.commit(write(JOB, creation()))
+        async with await psycopg.AsyncConnection.connect(database) as owner:
+            await owner.execute("LOCK TABLE ledger.stored_events")
+            with pytest.raises(Busy, match="does not answer"):
+                await asyncio.wait_for(committer.commit(write(JOB, events.Queued())), DEADLINE_S)
+        saved = await committer.commit(write(JOB, events.Queued()))
+    assert saved.position == 2
