@@ -22,7 +22,7 @@ Answer: TypeAlias = asyncio.Future[pq.abc.PGresult]
 
 _NAME: Final = b"jobledger_wire"
 _NO_ANSWER: Final = "the connection ended without an answer"
-_SILENT: Final = "the server has said nothing for {:g} s"
+_SILENT: Final = "the server has said nothing for too long"
 _PREPARE: Final = b"PREPARE jobledger_wire "
 # An error counts behind rows, too: a commit may fail when its statement has answered.
 _TOLD: Final = (
@@ -71,6 +71,10 @@ class Wire:
         """Hang up."""
         self.let_go()
         await self.connection.close()
+
+    def lose(self) -> None:
+        """Give up a server that has said nothing for too long: whoever waits for an answer hears that there is none."""
+        self._lost(psycopg.OperationalError(_SILENT))
 
     def let_go(self) -> None:
         """Hear no more of the socket, whose number may soon be another's: so only once."""
@@ -132,7 +136,7 @@ class Wire:
         if due is None or due is not self._due:
             self._due, self._due_s = due, now_s
         elif now_s - self._due_s > settings.SILENCE_S:
-            self._lost(psycopg.OperationalError(_SILENT.format(settings.SILENCE_S)))
+            self.lose()
 
     def _write(self) -> None:
         """There is room for more of large values."""

@@ -106,7 +106,7 @@ class Writer:
         flight = Flight(planned, units, batch, sent=uncertain, uncertain=uncertain)
         if self._wire is not None and not self._wire.broken:
             try:
-                self._send(flight, self._wire)
+                flight.send(self._wire)
             except psycopg.Error:
                 flight.uncertain = True
         return flight
@@ -131,10 +131,10 @@ class Writer:
         while True:
             try:
                 if flight.answer is None:
-                    self._send(flight, await self._wired())
-                assert flight.answer is not None
-                answer, flight.answer = flight.answer, None
-                results = store.answered(flight.units, await answer)
+                    flight.send(await self._wired())
+                # Once the database was lost, an answer is waited for no longer than a connection.
+                by_s = self._given_up_at if flight.uncertain else None
+                results = store.answered(flight.units, await flight.landed(by_s))
                 self._given_up_at = None
                 return list(zip(flight.planned, results, strict=True))
             except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
@@ -165,10 +165,6 @@ class Writer:
             # The server itself refused and rolled back: a lock or statement timeout, a full disk.
             return _busy("The database refused the commit.", error)
         return None
-
-    def _send(self, flight: Flight, wire: Wire) -> None:
-        flight.sent, flight.wire = True, wire
-        flight.answer = wire.send(flight.batch)
 
     async def _singly(self, flight: Flight, error: psycopg.Error) -> None:
         """One unit of the batch holds what PostgreSQL cannot store: find it, spare the others."""
@@ -235,7 +231,9 @@ class Writer:
         """The connection that appends."""
         if self._wire is None or self._wire.broken:
             self._wire = await Wire.over(await self._connected(), store.APPEND)
-            self._given_up_at = None
+            if self._given_up_at is not None:
+                # It is there again, and has as long once more to say something.
+                self._given_up_at = asyncio.get_running_loop().time() + settings.RECONNECT_S
         return self._wire
 
     async def _reading(self) -> store.Connection:

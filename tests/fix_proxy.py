@@ -1,11 +1,20 @@
-"""Each way in which a line to PostgreSQL is cut, for tests that try all of them."""
+"""A proxy before the test's database, and each way in which it cuts a line, for tests that try all of them."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 import pytest
 
 from ledger import settings
-from tests.proxy import SILENT, Cut
+from tests.proxy import SILENT, Cut, Proxy
+
+
+@pytest.fixture
+async def proxy(database: str) -> AsyncIterator[Proxy]:
+    """One before the test's own database."""
+    async with Proxy(database) as opened:
+        yield opened
 
 
 @pytest.fixture(params=Cut, ids=str)

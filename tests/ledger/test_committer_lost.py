@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import psycopg
@@ -29,12 +28,6 @@ WRITES: dict[str, Write] = {
     "a note": write(JOB, events.Noted(), envelope=MARKED),
     "a batch": batch((JOB, events.Started()), (uuid4(), creation(9)), envelope=MARKED),
 }
-
-
-@pytest.fixture
-async def proxy(database: str) -> AsyncIterator[Proxy]:
-    async with Proxy(database) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("what", WRITES)

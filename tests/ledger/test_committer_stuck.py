@@ -10,12 +10,15 @@ import pytest
 
 from ledger import events, settings
 from ledger.committer import Committer
-from ledger.errors import Busy
+from ledger.errors import Busy, Unreachable
+from tests.histories import ANN
+from tests.proxy import Cut, Proxy
 from tests.writes import DEADLINE_S, appends_wait, creation, held, keyed, read_log, until, write
 
 pytestmark = pytest.mark.anyio
 
 JOB = UUID(int=77)
+MARK = "the marked write"
 
 
 async def test_who_would_wait_behind_it_is_told_that_nothing_happened(
@@ -84,3 +87,21 @@ async def test_a_log_that_cannot_be_read_keeps_nobody_for_ever(
                 await asyncio.wait_for(committer.commit(write(JOB, events.Queued())), DEADLINE_S)
         saved = await committer.commit(write(JOB, events.Queued()))
     assert saved.position == 2
+
+
+async def test_a_line_that_falls_silent_after_another_was_lost(
+    proxy: Proxy, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has as long as a connection has to be found, not as one that was never lost."""
+    monkeypatch.setattr(settings, "RECONNECT_S", 0.5)
+    asked = write(JOB, creation(), key=keyed(), envelope=ANN._replace(note=MARK))
+    async with Committer(proxy.dsn) as committer:
+        proxy.cut(Cut.BEFORE, MARK)
+        lost = asyncio.create_task(committer.commit(asked))
+        await until(lambda: proxy.cuts == 1)
+        proxy.cut(Cut.UNHEARD, MARK)
+        with pytest.raises(Unreachable):
+            await asyncio.wait_for(lost, DEADLINE_S)
+        assert proxy.cuts == 2
+        assert not (await committer.commit(asked)).replayed
+    assert len(await read_log(database)) == 1
