@@ -23,7 +23,7 @@ from api.batch import slice as slices
 from api.batch.wish import Reader
 from ledger import batches, names, settings, store
 from ledger.batches import Batch
-from ledger.connection import Role, conninfo
+from ledger.connection import Role, conninfo, heard
 from ledger.errors import Busy, Invalid, LedgerError
 from ledger.folded import FoldedJobs
 from ledger.job import Job, State
@@ -100,9 +100,10 @@ class Worker:
     async def _fenced(self, connection: Connection) -> bool:
         """Wait for the lock; False when the worker was stopped before it got it."""
         while not self._ending:
-            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,))
-            if await cursor.fetchone() == (True,):
-                return True
+            with heard(connection):
+                cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,))
+                if await cursor.fetchone() == (True,):
+                    return True
             await self._rest(settings.BATCH_POLL_S)
         return False
 
@@ -128,14 +129,17 @@ class Worker:
     async def _round(self, connection: Connection) -> bool:
         """One slice for each project that has something waiting; False when there was nothing to do."""
         busy = False
-        for batch in await batches.next_of_each(connection):
+        with heard(connection):
+            waiting = await batches.next_of_each(connection)
+        for batch in waiting:
             if self._ending:
                 return False
             if self._resting.get(batch.job_id, 0) > time.monotonic():
                 continue
             busy = True
             try:
-                await self._turn(connection, batch)
+                with heard(connection):
+                    await self._turn(connection, batch)
                 self._resting.pop(batch.job_id, None)
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 raise
@@ -219,7 +223,9 @@ class Worker:
         if time.monotonic() - self._swept_at_s < settings.BATCH_SWEEP_S:
             return
         self._swept_at_s = time.monotonic()
-        if count := await batches.forget_outdated(connection, self._results_days):
+        with heard(connection):
+            count = await batches.forget_outdated(connection, self._results_days)
+        if count:
             log.info("results of batches removed", batches=count)
 
 

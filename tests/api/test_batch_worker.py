@@ -23,6 +23,7 @@ from ledger.errors import Busy
 from tests.acceptance.test_crash import whole_log
 from tests.fix_fullstory import BATCH, Json, item, job, life, listed, over, polled, refused, taken
 from tests.fix_server import LiveServer
+from tests.writes import DEADLINE_S, appends_wait
 
 Record = Callable[..., Awaitable[None]]
 
@@ -263,3 +264,25 @@ def test_results_are_kept_for_so_many_days(live_server: LiveServer) -> None:
         for table in ("batches", "batch_items", "batch_results"):
             counted = connection.execute(f"SELECT count(*) FROM ledger.{table}".encode())
             assert counted.fetchone() == (1,), table
+
+
+@pytest.mark.anyio
+async def test_the_end_waits_for_no_server_that_says_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a standby. Seen red with the end waiting for as long."""
+    monkeypatch.setattr(settings, "LOCK_TIMEOUT_S", 2 * DEADLINE_S)
+    monkeypatch.setattr(settings, "SILENCE_S", 0.2)
+    monkeypatch.setattr(settings, "BATCH_POLL_S", 0.01)
+
+    async def check() -> None:
+        pass
+
+    working = worker.Worker(
+        database, readers.READERS, check=check, on_commit=lambda *_: None, results_days=1
+    )
+    async with await psycopg.AsyncConnection.connect(database) as owner:
+        await owner.execute("LOCK TABLE ledger.batches")
+        await working.__aenter__()
+        await appends_wait(owner)
+        await asyncio.wait_for(working.__aexit__(), DEADLINE_S)
