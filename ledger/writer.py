@@ -47,6 +47,8 @@ class Writer:
         self._reads = asyncio.Lock()
         # Until when the database is looked for, from when it was lost: by all that was under way then.
         self._given_up_at: float | None = None
+        # What the operator was told, and is not told again.
+        self._told = ""
         self.position = 0
 
     async def open(self) -> None:
@@ -74,7 +76,7 @@ class Writer:
         try:
             return await self._decided(batch)
         except psycopg.Error as error:
-            refuse_all(batch, _busy(_AWAY, error))
+            refuse_all(batch, self._busy(_AWAY, error))
             return []
         except Exception as error:  # noqa: BLE001 - whatever one write brings along must not harm the others
             return await self._one_by_one(batch, error)
@@ -135,7 +137,7 @@ class Writer:
                 # Once the database was lost, an answer is waited for no longer than a connection.
                 by_s = self._given_up_at if flight.uncertain else None
                 results = store.answered(flight.units, await flight.landed(by_s))
-                self._given_up_at = None
+                self._given_up_at, self._told = None, ""
                 return list(zip(flight.planned, results, strict=True))
             except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
                 await self._singly(flight, error)
@@ -160,11 +162,18 @@ class Writer:
     def _refusal(self, flight: Flight, error: psycopg.Error) -> Busy | None:
         """What the callers are told where it is known that nothing was saved."""
         if not flight.sent:
-            return _busy(_AWAY, error)
+            return self._busy(_AWAY, error)
         if not flight.uncertain and flight.wire is not None and not flight.wire.broken:
             # The server itself refused and rolled back: a lock or statement timeout, a full disk.
-            return _busy("The database refused the commit.", error)
+            return self._busy("The database refused the commit.", error)
         return None
+
+    def _busy(self, sentence: str, error: psycopg.Error) -> Busy:
+        """What callers are told. What PostgreSQL says is for the operator, once until all is well again: it names hosts and files."""
+        if sentence != self._told:
+            self._told = sentence
+            log.warning("%s It says: %s", sentence, error.diag.message_primary or error)
+        return Busy(sentence)
 
     async def _singly(self, flight: Flight, error: psycopg.Error) -> None:
         """One unit of the batch holds what PostgreSQL cannot store: find it, spare the others."""
@@ -259,12 +268,6 @@ class Writer:
             await connected.close()
             raise
         return connected
-
-
-def _busy(sentence: str, error: psycopg.Error) -> Busy:
-    """What callers are told. What PostgreSQL says is for the operator: it names hosts and files."""
-    log.warning("%s It says: %s", sentence, error.diag.message_primary or error)
-    return Busy(sentence)
 
 
 def _lost(connection: store.Connection | None) -> bool:

@@ -148,6 +148,9 @@ async def test_a_log_that_is_held_too_long_is_busy_and_nothing_happened(
             # Callers need not know of our statements; the operator does.
             assert str(refusal.value) == "The database refused the commit."
             assert "lock timeout" in caplog.text
+            with pytest.raises(Busy):
+                await committer.commit(write(JOB, creation()))
+            assert len(caplog.messages) == 1, "and is not told again of the same"
         await committer.commit(write(JOB, creation()))
     assert len(await read_log(database)) == 1
 
