@@ -21,7 +21,7 @@ from pydantic import SecretStr, ValidationError
 from api import keys, secret
 from api.ending import Ending
 from api.secret import Secret
-from ledger import embedded, migrate
+from ledger import embedded, migrate, sessions
 from ledger.connection import Role, conninfo, lively
 from ledger.errors import LedgerError, Misconfigured
 from ledger.settings import CONNECT_TIMEOUT_S, Settings
@@ -259,6 +259,8 @@ def _prepare(place: Place, prepare: bool | None) -> None:
             raise Unprepared(
                 f"{_sentence(place)} lacks {len(missing)} migrations, the first of them {missing[0]}."
             )
+    if place.embedded is None and prepare is not False:
+        sessions.check(place.dsn)
 
 
 def pending(connection: psycopg.Connection[tuple[Any, ...]]) -> tuple[str, ...]:
