@@ -222,7 +222,7 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "batch-keeps-its-turn", "P6", "The first project's batch is served until it is done.",
-        (Change("api/batch/worker.py", "waiting = await batches.next_of_each(connection)", "waiting = (await batches.next_of_each(connection))[:1]"),),
+        (Change("api/batch/worker.py", "for batch in waiting:", "for batch in waiting[:1]:"),),
         "tests/api/test_batch_worker.py::test_projects_take_turns", "had to wait",
     ),
     Seed(
