@@ -144,7 +144,8 @@ class Committer:
         self._stuck = self._pace.under_way_s > settings.LOCK_TIMEOUT_S
         if self._stuck:
             decided, self._decided = self._decided, []
-            refuse_all([*decided, *self._queue.drain()], _stuck())
+            for waiting in (*decided, *self._queue.drain()):
+                waiting.refuse(_stuck())
             self._queue.release(decided)
             self._queue.ahead(self._unread)
 

@@ -116,7 +116,7 @@ SEEDS: tuple[Seed, ...] = (
     Seed(
         "no-admission", "P8", "A process takes on whatever comes.",
         (Change("api/turns.py", "return self.working < self._places_max and not", "return not"),),
-        "tests/api/test_admission.py::test_a_process_takes_on_only_so_much", "assert 429 == 503",
+        "tests/api/test_admission.py::test_a_process_takes_on_only_so_much", "assert 403 == 503",
     ),
     Seed(
         "starved-by-commits", "P8", "Signed requests wait for their commits on the connections of questions, for as long as a standby is away.",
