@@ -81,8 +81,8 @@ class Refusals:
         try:
             # A commit may wait for a standby that is away, and the end of the server for this one.
             async with (
-                await AsyncConnection.connect(self._conninfo, autocommit=True) as connection,
                 asyncio.timeout(settings.LOCK_TIMEOUT_S),
+                await AsyncConnection.connect(self._conninfo, autocommit=True) as connection,
             ):
                 await connection.execute(_KEEP, (text, settings.REFUSALS_KEPT_PER_HOUR))
         except (psycopg.Error, TimeoutError) as error:

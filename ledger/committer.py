@@ -108,7 +108,7 @@ class Committer:
         if key in self._keys:
             raise KeyInFlight("A request with this Idempotency-Key is still under way.")
         if self._stuck:
-            raise _stuck()
+            raise _held_up()
         future: asyncio.Future[Committed] = self._loop.create_future()
         waiting = Waiting(write, future)
         if key:
@@ -145,7 +145,7 @@ class Committer:
         if self._stuck:
             decided, self._decided = self._decided, []
             for waiting in (*decided, *self._queue.drain()):
-                waiting.refuse(_stuck())
+                waiting.refuse(_held_up())
             self._queue.release(decided)
             self._queue.ahead(self._unread)
 
@@ -254,7 +254,7 @@ class Committer:
                 await asyncio.sleep(0)
 
 
-def _stuck() -> Busy:
+def _held_up() -> Busy:
     """What those are told who would wait behind a commit that takes too long."""
     patience_s = settings.LOCK_TIMEOUT_S
     sentence = f"The database has been busy with one commit for more than {patience_s:g} s."

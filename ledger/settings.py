@@ -103,7 +103,7 @@ BATCH_RESULTS_DAYS = 30  # how long items and results of an ended batch can be r
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------------------------
 STATEMENT_TIMEOUT_S = 30.0  # no question of the API may run longer
-LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row
+LOCK_TIMEOUT_S = 10.0  # no append waits longer for the head row or behind a commit, and nothing else for a small commit of its own
 SILENCE_S = 40.0  # a server that says nothing to a question for so long, longer than it may take for one, is given up, and the connection with it
 POOL_CONNECTIONS_MAX = 10  # read connections of one process
 WALKS_CONNECTIONS_MAX = 4  # and beside them, for lists by one index, a fraction of a millisecond each; and as many for those by one of several

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from ledger import embedded
 
@@ -60,6 +62,12 @@ def ask(server: embedded.Server, question: str) -> object:
 def tell(server: embedded.Server, statement: str) -> None:
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def await_standby(owner: psycopg.Connection[Any], name: str) -> None:
+    """Have the whole server's commits wait for a standby of this name, or `*`; of none by an empty one."""
+    owner.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(name))
+    owner.execute("SELECT pg_reload_conf()")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -124,3 +124,12 @@ def shared_database(
     """One database for all tests of the session that keep to a project of their own."""
     with cloned(postgres, postgres_admin, template_database) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def bare(postgres: embedded.Server, postgres_admin: psycopg.Connection) -> Iterator[str]:
+    """The connection string of a database that never was a ledger."""
+    name = sql.Identifier("bare")
+    postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    yield postgres.dsn("bare")
+    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

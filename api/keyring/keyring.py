@@ -2,12 +2,12 @@
 
 Invariants: it is the database that holds a manager to his project and scopes (ledger/migrations/0016), and that writes down who did it; a
 secret is in the answer of its issue and nowhere else. Whoever manages keys comes with a key: a token's grants are known to the operator's file
-alone. Units: days, hours. Errors: Forbidden, UnknownKey, Rotated, Invalid, QuotaReached, Busy; Unreachable when nobody knows."""
+alone. Units: days, hours. Errors: Forbidden, UnknownKey, Rotated, Invalid, QuotaReached, Busy; BrokenOff when nobody knows."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -44,6 +44,12 @@ SQL = sql.load(__file__)
 Row = dict[str, Any]
 
 
+class BrokenOff(Unreachable):
+    """Nobody knows whether a key was managed."""
+
+    hint = "List the keys, which tells what became of it; one whose secret was never shown to you had better be revoked."
+
+
 @dataclass(frozen=True, slots=True)
 class Keyring:
     """One process's. Keys are managed seldom, so each time has a connection of its own, as the committer's role."""
@@ -60,10 +66,11 @@ class Keyring:
         # The credential's project, whatever one the path names.
         question = replace(question, project=asked.who.project)
         row: Row = {"by_key": asked.who.key_id, "by_hash": proof, "project": question.project}
+        acts = not isinstance(question, KeyList | KeyActs)
         async with _refusals(), await self._connected() as connection:
-            with heard(connection), _broken_off(connection):
+            with heard(connection), _broken_off(connection) if acts else nullcontext():
                 found = await self._found(connection, question, row, asked)
-        if not isinstance(question, KeyList | KeyActs):
+        if acts:
             done, key_id = type(question).__name__, found.rows[0]["key_id"]
             log.info("key managed", done=done, key_id=key_id, by_key=asked.who.key_id)
         return found
@@ -181,9 +188,7 @@ def _broken_off(connection: AsyncConnection[Any]) -> Iterator[None]:
     except psycopg.OperationalError as error:
         if not connection.closed and not connection.broken:
             raise  # the server refused it: nothing is done
-        raise Unreachable(
-            "The connection broke in the middle: the list of keys tells what became of it."
-        ) from error
+        raise BrokenOff("The connection broke before it was known to be done.") from error
 
 
 @asynccontextmanager

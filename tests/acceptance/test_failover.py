@@ -29,7 +29,7 @@ from tests.checker import check
 from tests.faults.client import Client
 from tests.faults.speakers import CLIENTS, SPEAKERS
 from tests.fix_command import Command
-from tests.fix_embedded import DEADLINE_S, StartServer, ask, kill, tell, wait_until
+from tests.fix_embedded import DEADLINE_S, StartServer, ask, await_standby, kill, wait_until
 from tests.writes import read_log
 
 GROWTH = 400  # events before the primary is killed
@@ -113,8 +113,8 @@ def test_what_was_acknowledged_is_at_the_standby(
     journals.mkdir()
     folder.mkdir()
     with standby_of(primary, folder) as socket:
-        tell(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-        tell(primary, "SELECT pg_reload_conf()")
+        with psycopg.connect(primary.dsn(), autocommit=True) as owner:
+            await_standby(owner, "*")
         waited = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
         wait_until(lambda: ask(primary, waited) == 1)
         standby = reached_at(socket)

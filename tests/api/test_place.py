@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 from pydantic import SecretStr
 
 from api import keys
 from api.operation import Scope
 from api.place import NoDatabase, Nowhere, Place, Unprepared, Where, has_ledger, opened, running_dsn
 from api.secret import SECRET_BYTES, Secret
-from ledger import embedded, migrate, store
+from ledger import migrate, store
 from ledger.errors import Misconfigured
 from tests.fix_embedded import StartServer, kill
 
@@ -24,15 +22,6 @@ from tests.fix_embedded import StartServer, kill
 def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LEDGER_DATA", "LEDGER_DATABASE_URL", "LEDGER_SECRET_FILE"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def bare(postgres: embedded.Server, postgres_admin: psycopg.Connection) -> Iterator[str]:
-    """The connection string of a database that never was a ledger."""
-    name = sql.Identifier("bare")
-    postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    yield postgres.dsn("bare")
-    postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def at(dsn: str, data: Path | None = None, secret_file: Path | None = None) -> Where:
@@ -187,3 +176,23 @@ def test_a_database_that_was_killed_is_started_again(cluster_folder: Path) -> No
     assert place.embedded is not None
     assert place.embedded.pid != first.pid
     assert not place.embedded.is_running()
+
+
+def test_sessions_are_looked_at_where_the_server_is_not_ours(
+    database: str,
+    start_server: StartServer,
+    cluster_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Seen red with a start that serves whatever a pooler makes of them."""
+
+    def spoilt(dsn: str) -> None:
+        raise Misconfigured(f"a pooler at {dsn}")
+
+    monkeypatch.setattr("ledger.sessions.check", spoilt)
+    with pytest.raises(Misconfigured, match="a pooler"), opened(at(database, tmp_path)):
+        pass
+    start_server(cluster_folder)
+    with opened(Where(cluster_folder, None, None)):
+        pass

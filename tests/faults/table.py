@@ -12,14 +12,12 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from tests.faults.client import wait_for
 from tests.faults.rig import Rig
-from tests.fix_embedded import kill
+from tests.fix_embedded import await_standby, kill
 from tests.proxy import Cut
 
 APPEND = '{"events":[['  # stands in the one parameter of each append, and in no other message
@@ -183,19 +181,14 @@ def _lose_standby(rig: Rig) -> None:
     """PostgreSQL is told to wait for a standby that is not there, until clients are told to come again; then an operator does without it."""
     with rig.owner() as owner:
         unanswered = rig.unanswered
-        _wait_for_standby(owner, "nobody")
+        await_standby(owner, "nobody")
         try:
             wait_for(
                 lambda: rig.unanswered >= unanswered + len(rig.clients),
                 "a client told to come again",
             )
         finally:
-            _wait_for_standby(owner, "")
-
-
-def _wait_for_standby(owner: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
-    owner.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(name))
-    owner.execute("SELECT pg_reload_conf()")
+            await_standby(owner, "")
 
 
 def _step_clock(rig: Rig) -> None:
